@@ -70,6 +70,9 @@ EMBEDDED := \
 	merchant/store/admin/templates/orders.html \
 	merchant/store/admin/templates/product.html \
 	merchant/store/admin/templates/products.html \
+	merchant/store/admin/templates/settlement.html \
+	merchant/store/admin/templates/settlement_differences.html \
+	merchant/store/admin/templates/settlements.html \
 	merchant/store/admin/templates/shipments.html \
 	merchant/store/admin/templates/signin.html \
 	merchant/store/admin/templates/stock.html \
@@ -145,11 +148,13 @@ COMMON_WIRE := \
 	common/wire/checks.c \
 	common/wire/gateway_messages.c \
 	common/wire/layout.c \
+	common/wire/lines.c \
 	common/wire/parts.c \
 	common/wire/purchase.c \
 	common/wire/purchase_messages.c \
 	common/wire/receipt.c \
 	common/wire/scan.c \
+	common/wire/settlement_file.c \
 	common/wire/signed.c \
 	common/wire/step_messages.c \
 	common/wire/thumbs.c
@@ -384,6 +389,7 @@ GATEWAY_BOOKS := \
 	gateway/clearing/camt.c \
 	gateway/clearing/clearing_compare.c \
 	gateway/clearing/report.c \
+	gateway/clearing/report_items.c \
 	gateway/clearing_fetch.c
 
 GATEWAY_CLI := \
@@ -413,7 +419,6 @@ GATEWAY_CLI := \
 # Of the issuers' files, what gateways read.
 GATEWAY_FILES := \
 	gateway/issuer/clearing_file.c \
-	gateway/issuer/clearing_lines.c \
 	gateway/issuer/dispute_file.c
 
 ISSUERSIM := \
@@ -424,7 +429,6 @@ ISSUERSIM := \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing.c \
 	gateway/issuer/clearing_file.c \
-	gateway/issuer/clearing_lines.c \
 	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/disputes.c \
@@ -466,6 +470,8 @@ MERCHANT_PAYMENT := \
 	merchant/payment/preq.c \
 	merchant/payment/purchase_state.c \
 	merchant/payment/rules.c \
+	merchant/payment/settlement.c \
+	merchant/payment/settlement_store.c \
 	merchant/payment/step.c \
 	merchant/payment/step_apply.c \
 	merchant/payment/together.c \
@@ -480,6 +486,7 @@ MERCHANT_STORE := \
 	merchant/agreement_commands.c \
 	merchant/forget_commands.c \
 	merchant/owner_commands.c \
+	merchant/settlement_commands.c \
 	merchant/step_commands.c \
 	merchant/store/admin/admin.c \
 	merchant/store/admin/kdf.c \
@@ -493,6 +500,7 @@ MERCHANT_STORE := \
 	merchant/store/admin/pictures.c \
 	merchant/store/admin/products.c \
 	merchant/store/admin/reply.c \
+	merchant/store/admin/settlements.c \
 	merchant/store/admin/shipments.c \
 	merchant/store/admin/signin.c \
 	merchant/store/admin/stock_page.c \
@@ -509,6 +517,7 @@ MERCHANT_STORE := \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
 	merchant/store/api/reply.c \
+	merchant/store/api/settlements.c \
 	merchant/store/api/shop.c \
 	merchant/store/api/steps.c \
 	merchant/store/api/webhooks.c \
@@ -537,6 +546,7 @@ MERCHANT_STORE := \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
 	merchant/store/scope.c \
+	merchant/store/settlement_json.c \
 	merchant/store/forget.c \
 	merchant/store/ship_to.c \
 	merchant/store/shipping.c \
@@ -599,6 +609,7 @@ MERCHANT_CLI := \
 	merchant/merchant_wait.c \
 	merchant/merchant_words.c \
 	merchant/owner_words.c \
+	merchant/settlement_cli.c \
 	merchant/shop_cli.c \
 	merchant/shop_words.c \
 	merchant/webhook_words.c
@@ -825,6 +836,7 @@ UNIT_TESTS := \
 	test_merchant_payment \
 	test_merchant_payment_store \
 	test_merchant_purge \
+	test_merchant_settlement \
 	test_merchant_steps \
 	test_merchant_words \
 	test_metrics \
@@ -846,6 +858,7 @@ UNIT_TESTS := \
 	test_secret \
 	test_sign \
 	test_settlement \
+	test_settlement_file \
 	test_ship_to \
 	test_signed \
 	test_sql_names \
@@ -981,6 +994,7 @@ LONG_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/settlements.sh \
 	tests/integration/shop.sh \
 	tests/integration/shop_attack.sh \
 	tests/integration/shop_currency.sh \
@@ -1096,6 +1110,7 @@ FUZZ_TARGETS := \
 	order \
 	receipt \
 	rpc \
+	settlements \
 	template \
 	text
 
@@ -1108,7 +1123,6 @@ FUZZ_PARTS := \
 	$(WALLETD) \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing_file.c \
-	gateway/issuer/clearing_lines.c \
 	gateway/issuer/dispute_file.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/stored.c \

@@ -362,7 +362,7 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_report_flags,
      setpay_books_print_report,
-     "--date YYYY-MM-DD [--brand B] [--merchant-id ID] [--format csv|camt.053|camt.054]",
+     "--date YYYY-MM-DD [--brand B] [--merchant-id ID] [--format csv|items|camt.053|camt.054]",
      "what was settled for a day, on standard output"},
     {{"report", "clearing"},
      "report.clearing",

@@ -23,6 +23,7 @@ struct format {
 
 static const struct format formats[] = {
     {"csv", setpay_report_csv, false},
+    {"items", setpay_report_items, true},
     {"camt.053", setpay_report_camt_053, false},
     {"camt.054", setpay_report_camt_054, true},
 };
@@ -197,9 +198,12 @@ static enum setpay_error build(const struct setpay_config *config, const struct 
     enum setpay_error error = format->build(&report, &bytes);
     if (error == SETPAY_E_NOT_FOUND)
         error = setpay_problem_set(problem, error,
-                                   "nothing was settled for %s, and a %s message can't be empty; "
+                                   "nothing was settled for %s, and a report in %s can't be empty; "
                                    "see settle --date %s",
                                    day, format->name, day);
+    if (error == SETPAY_E_INTERNAL)
+        error = setpay_problem_set(
+            problem, error, "a settlement for %s is not what its items come to; see audit", day);
     if (error == SETPAY_OK) {
         *result = json_pack("{s:s, s:s, s:I, s:s%}", "format", format->name, "day", day,
                             "settlements", (json_int_t)fetched->settlement_count, "content",
@@ -244,7 +248,8 @@ enum setpay_error setpay_books_report_settlement(struct setpay_operator_asker *a
         if (strcmp(name, formats[i].name) == 0)
             return report(asker, config, &formats[i], args, result, problem);
     return setpay_problem_set(problem, SETPAY_E_USAGE,
-                              "--format: found '%.40s', expected csv, camt.053 or camt.054", name);
+                              "--format: found '%.40s', expected csv, items, camt.053 or camt.054",
+                              name);
 }
 
 enum setpay_error setpay_books_report_clearing(struct setpay_operator_asker *asker,

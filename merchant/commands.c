@@ -14,6 +14,7 @@
 #include "merchant/owner_commands.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
+#include "merchant/settlement_commands.h"
 #include "merchant/setup.h"
 #include "merchant/shop_commands.h"
 #include "merchant/step_commands.h"
@@ -238,7 +239,7 @@ static enum setpay_error read_token(const json_t *args, setpay_time_ms now_ms,
             problem, SETPAY_E_USAGE,
             "scope: found '%s'; expected all, or of orders:read, orders:write,"
             " payments:write, refunds:write, batches:read, batches:write, products:read,"
-            " products:write, events:read, webhooks:read, webhooks:write those"
+            " products:write, events:read, webhooks:read, webhooks:write, settlements:read those"
             " that are needed, with commas between",
             wrong);
     if (strlen(name) > SETPAY_TOKEN_NAME_BYTES)
@@ -476,6 +477,11 @@ static const struct setpay_merchant_command commands[] = {
     {"batch.close", true, setpay_merchant_command_batch_close},
     {"batch.items", false, setpay_merchant_command_batch_items},
     {"batch.evidence", false, setpay_merchant_command_batch_evidence},
+    {"settlement.import", true, setpay_merchant_command_settlement_import},
+    {"settlement.list", false, setpay_merchant_command_settlement_list},
+    {"settlement.show", false, setpay_merchant_command_settlement_show},
+    {"settlement.rows", false, setpay_merchant_command_settlement_rows},
+    {"settlement.differences", false, setpay_merchant_command_settlement_differences},
     {"token.add", true, token_add},
     {"token.list", false, token_list},
     {"token.remove", true, token_remove},
@@ -604,6 +610,11 @@ HANDLER(setpay_merchant_on_batch_show, "batch.show")
 HANDLER(setpay_merchant_on_batch_close, "batch.close")
 HANDLER(setpay_merchant_on_batch_items, "batch.items")
 HANDLER(setpay_merchant_on_batch_evidence, "batch.evidence")
+HANDLER(setpay_merchant_on_settlement_import, "settlement.import")
+HANDLER(setpay_merchant_on_settlement_list, "settlement.list")
+HANDLER(setpay_merchant_on_settlement_show, "settlement.show")
+HANDLER(setpay_merchant_on_settlement_rows, "settlement.rows")
+HANDLER(setpay_merchant_on_settlement_differences, "settlement.differences")
 HANDLER(setpay_merchant_on_token_add, "token.add")
 HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")

@@ -71,6 +71,11 @@ setpay_control_handler_fn setpay_merchant_on_batch_show;
 setpay_control_handler_fn setpay_merchant_on_batch_close;
 setpay_control_handler_fn setpay_merchant_on_batch_items;
 setpay_control_handler_fn setpay_merchant_on_batch_evidence;
+setpay_control_handler_fn setpay_merchant_on_settlement_import;
+setpay_control_handler_fn setpay_merchant_on_settlement_list;
+setpay_control_handler_fn setpay_merchant_on_settlement_show;
+setpay_control_handler_fn setpay_merchant_on_settlement_rows;
+setpay_control_handler_fn setpay_merchant_on_settlement_differences;
 setpay_control_handler_fn setpay_merchant_on_token_add;
 setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
@@ -118,6 +123,14 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
      "what was captured and credited in it, with proofs: batch, brand, after"},                    \
     {"batch.evidence", setpay_merchant_on_batch_evidence,                                          \
      "what the gateway signed when it was closed: batch, brand, after"},                           \
+    {"settlement.import", setpay_merchant_on_settlement_import,                                    \
+     "read the gateway's file of settlements in: content"},                                        \
+    {"settlement.list", setpay_merchant_on_settlement_list, "settlements: limit, cursor"},         \
+    {"settlement.show", setpay_merchant_on_settlement_show, "a settlement: settlement_id"},        \
+    {"settlement.rows", setpay_merchant_on_settlement_rows,                                        \
+     "its rows: settlement_id, limit, cursor"},                                                    \
+    {"settlement.differences", setpay_merchant_on_settlement_differences,                          \
+     "what is not as it is known here: days, limit, cursor"},                                      \
     {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \

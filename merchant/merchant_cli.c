@@ -15,6 +15,7 @@
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
 #include "merchant/owner_commands.h"
+#include "merchant/settlement_cli.h"
 #include "merchant/setup.h"
 #include "merchant/shop_cli.h"
 
@@ -240,6 +241,7 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_batch_print_export,
      "NUMBER|--all [--brand BRAND]",
      "what was captured and credited in it with the gateway's signatures, for the gateway's audit"},
+    SETPAY_MERCHANT_SETTLEMENT_OPERATOR_COMMANDS,
     {{"token", "add"},
      "token.add",
      NULL,
@@ -449,6 +451,7 @@ static enum setpay_error shape(const char *name, json_t *args, struct setpay_pro
 {
     SETPAY_TRY(setpay_merchant_owner_shape(name, args, problem));
     SETPAY_TRY(setpay_merchant_capture_shape(name, args, problem));
+    SETPAY_TRY(setpay_merchant_settlement_shape(name, args, problem));
     return setpay_merchant_shop_shape(name, args, problem);
 }
 

@@ -87,6 +87,9 @@ static void print_steps(const json_t *order, const char *list)
             printf("%srefused with code %lld", kind != NULL ? ", " : "", int_of(step, "code"));
         else if (json_is_integer(json_object_get(step, "batch")))
             printf("%sbatch %lld", kind != NULL ? ", " : "", int_of(step, "batch"));
+        if (json_is_object(json_object_get(step, "settled")))
+            printf(", settled on %s",
+                   setpay_operator_text(json_object_get(step, "settled"), "day"));
         if (json_is_true(json_object_get(step, "undone")))
             printf(", undone");
         if (int_of(step, "refunded_amount") > 0)

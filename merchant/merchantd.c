@@ -18,6 +18,7 @@
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/dispatch.h"
 #include "merchant/payment/port.h"
+#include "merchant/payment/settlement.h"
 #include "merchant/payment/step.h"
 #include "merchant/purge.h"
 #include "merchant/setup.h"
@@ -72,6 +73,7 @@ static const struct setpay_store_migration steps[] = {
     {16, SETPAY_EVENT_HISTORY_SCHEMA SETPAY_TOKEN_PAYMENTS_SCHEMA},
     {17, SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
     {SETPAY_MERCHANT_BATCH_EVIDENCE_STEP, SETPAY_BATCH_EVIDENCE_SCHEMA},
+    {19, SETPAY_MERCHANT_SETTLEMENT_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

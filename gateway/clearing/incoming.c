@@ -6,10 +6,10 @@
 
 #include "common/base/zone.h"
 #include "common/crypto/hash.h"
+#include "common/wire/lines.h"
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/presentment.h"
 #include "gateway/issuer/clearing_file.h"
-#include "gateway/issuer/clearing_lines.h"
 #include "gateway/payment/step.h"
 
 #include <stdio.h>

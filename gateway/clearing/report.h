@@ -43,6 +43,11 @@ enum setpay_error setpay_report_csv(const struct setpay_report *report,
  * what issuers have answered; dates are those of presenting. */
 enum setpay_error setpay_report_clearing(const struct setpay_report *report,
                                          struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+/* report_items.c: each settlement with its items, disputes and clearings, for its merchant to
+ * compare with its own books (setpay-settlement(5)). SETPAY_E_INTERNAL: one is not what its items
+ * come to; SETPAY_E_NOT_FOUND without a settlement. */
+enum setpay_error setpay_report_items(const struct setpay_report *report,
+                                      struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 /* camt.c: camt.053.001.08, a statement of each merchant's account, from what was carried in to what
  * is carried out; and camt.054.001.08, a notification of each item, dispute and clearing. Either
  * needs a settlement: SETPAY_E_NOT_FOUND. */

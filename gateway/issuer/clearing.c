@@ -5,6 +5,7 @@
  */
 #include "gateway/issuer/clearing.h"
 
+#include "common/wire/lines.h"
 #include "gateway/issuer/clearing_file.h"
 
 #include <inttypes.h>
@@ -197,5 +198,5 @@ enum setpay_error setpay_clearing_write_disputes(struct setpay_db *db,
                                            span.from, span.to));
     SETPAY_TRY(write_disputes(db, &span, out, &count));
     SETPAY_TRY(write_dispute_totals(db, &span, out));
-    return setpay_clearing_seal(out, start, count);
+    return setpay_lines_seal(out, start, count);
 }

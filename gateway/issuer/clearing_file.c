@@ -4,8 +4,7 @@
  */
 #include "gateway/issuer/clearing_file.h"
 
-#include "common/crypto/hash.h"
-#include "gateway/issuer/clearing_lines.h"
+#include "common/wire/lines.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -171,18 +170,6 @@ static enum setpay_error total_up(const struct setpay_clearing_file *file, struc
 
 /* ------------------------------------------------------------------ building */
 
-enum setpay_error setpay_clearing_seal(struct setpay_buffer *out, size_t start, size_t row_count)
-{
-    struct setpay_digest digest;
-    char text[SETPAY_DIGEST_TEXT_SIZE];
-    struct setpay_view file = SETPAY_VIEW_EMPTY;
-    if (out->size > start)
-        file = setpay_view_of(out->data + start, out->size - start);
-    SETPAY_TRY(setpay_sha256(file, &digest));
-    return setpay_buffer_append_format(out, "end,%zu,%s\n", row_count,
-                                       setpay_digest_format(&digest, text));
-}
-
 static enum setpay_error build_totals(const struct setpay_clearing_file *file,
                                       struct setpay_buffer *out)
 {
@@ -216,7 +203,7 @@ enum setpay_error setpay_clearing_file_build(const struct setpay_clearing_file *
                                                row->amount.currency, row->date, row->result));
     }
     SETPAY_TRY(build_totals(file, out));
-    return setpay_clearing_seal(out, start, file->row_count);
+    return setpay_lines_seal(out, start, file->row_count);
 }
 
 /* ------------------------------------------------------------------ parsing */

@@ -67,8 +67,5 @@ const char *setpay_clearing_kind_name(enum setpay_clearing_kind kind);
 bool setpay_clearing_date_valid(const char *date);
 /* 1 to 32 of A-Z a-z 0-9 . _ - */
 bool setpay_clearing_issuer_valid(const char *issuer);
-/* Appends the line "end", of all that stands in out from start on. SETPAY_E_TOO_BIG, … */
-enum setpay_error setpay_clearing_seal(struct setpay_buffer *out, size_t start,
-                                       size_t row_count) SETPAY_MUST_CHECK;
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "gateway/issuer/dispute_file.h"
 
-#include "gateway/issuer/clearing_lines.h"
+#include "common/wire/lines.h"
 
 #include <inttypes.h>
 #include <stdio.h>

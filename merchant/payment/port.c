@@ -9,6 +9,7 @@
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port_agreement.h"
 #include "merchant/payment/rules.h"
+#include "merchant/payment/settlement.h"
 #include "merchant/payment/step.h"
 
 #include <stdlib.h>
@@ -51,7 +52,20 @@ static enum setpay_error list_of_order(struct setpay_db *db, const char *order_i
 
 /* ------------------------------------------------------------------ steps */
 
-static enum setpay_error visit_steps(const struct setpay_money *of_purchase,
+/* Of a capture or credit in a batch: whether it was paid. */
+static enum setpay_error add_settled(struct setpay_db *db, const struct setpay_merchant_step *step,
+                                     struct setpay_step_view *view)
+{
+    if (step->batch == 0 || step->state != SETPAY_MERCHANT_STEP_DONE ||
+        (step->kind != SETPAY_MERCHANT_STEP_CAPTURE && step->kind != SETPAY_MERCHANT_STEP_CREDIT))
+        return SETPAY_OK;
+    enum setpay_error error =
+        setpay_merchant_settlement_of_step(db, step->id, &view->settlement, view->settled_day);
+    view->is_settled = error == SETPAY_OK;
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+}
+
+static enum setpay_error visit_steps(struct setpay_db *db, const struct setpay_money *of_purchase,
                                      struct setpay_merchant_steps *steps,
                                      setpay_step_visit_fn *visit, void *visit_arg)
 {
@@ -79,6 +93,7 @@ static enum setpay_error visit_steps(const struct setpay_money *of_purchase,
         memcpy(view.approval_code, step->approval_code, sizeof view.approval_code);
         if (of != NULL)
             view.of = of->name;
+        SETPAY_TRY(add_settled(db, step, &view));
         SETPAY_TRY(visit(visit_arg, &view));
     }
     return SETPAY_OK;
@@ -110,7 +125,7 @@ static enum setpay_error list_steps(struct setpay_db *db, const struct setpay_id
     SETPAY_TRY(error);
     error = setpay_merchant_step_list(db, purchase_id, &steps);
     if (error == SETPAY_OK)
-        error = visit_steps(&amount, steps, visit, visit_arg);
+        error = visit_steps(db, &amount, steps, visit, visit_arg);
     free(steps);
     return error;
 }
@@ -275,4 +290,8 @@ const struct setpay_payment_port setpay_merchant_payment_port = {
     .list_agreements = setpay_merchant_port_list,
     .list_batches = setpay_merchant_batch_list,
     .close_batches = setpay_merchant_batch_close,
+    .list_settlements = setpay_merchant_settlement_list,
+    .find_settlement = setpay_merchant_settlement_find,
+    .list_settlement_rows = setpay_merchant_settlement_rows,
+    .list_unsettled = setpay_merchant_unsettled,
 };

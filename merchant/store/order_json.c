@@ -244,6 +244,16 @@ static json_t *id_json(const struct setpay_id *id)
     return setpay_id_is_zero(id) ? json_null() : json_string(setpay_id_format(id, text));
 }
 
+/* With which settlement the gateway has paid it. */
+static json_t *settled_json(const struct setpay_step_view *step)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    return step->is_settled
+               ? json_pack("{s:s, s:s}", "settlement_id", setpay_id_format(&step->settlement, id),
+                           "day", step->settled_day)
+               : json_null();
+}
+
 static json_t *step_json(const struct setpay_order_step *of_payment, bool *whole)
 {
     const struct setpay_step_view *step = &of_payment->step;
@@ -274,6 +284,8 @@ static json_t *step_json(const struct setpay_order_step *of_payment, bool *whole
     if (captures || credits)
         set(json, "undone", json_boolean(step->undone), whole);
     set(json, "batch", step->batch == 0 ? json_null() : json_integer(step->batch), whole);
+    if (captures || credits)
+        set(json, "settled", settled_json(step), whole);
     set(json, "code", step->code == 0 ? json_null() : json_integer(step->code), whole);
     set(json, "created", time_json(step->created_ms), whole);
     set(json, "decided", time_json(step->decided_ms), whole);

@@ -13,6 +13,7 @@
 #include "common/store/db.h"
 #include "common/wire/messages.h"
 #include "merchant/payment/purchase_state.h"
+#include "merchant/store/settlement_view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,6 +91,9 @@ struct setpay_step_view {
     int64_t credited_minor;   /* of a capture */
     int64_t creditable_minor; /* of a capture, where all comes to pass that is asked for */
     uint32_t batch;           /* 0: none yet */
+    bool is_settled;          /* of a capture or credit: the gateway has paid it, */
+    struct setpay_id settlement;
+    char settled_day[SETPAY_SETTLEMENT_DATE_SIZE]; /* with that settlement, of that day */
     setpay_time_ms created_ms;
     setpay_time_ms decided_ms; /* 0 before it */
 };
@@ -216,6 +220,23 @@ struct setpay_payment_port {
      * now and when the gateway has answered. */
     enum setpay_error (*close_batches)(struct setpay_db *db, const char *brand,
                                        struct setpay_id *names, size_t room, size_t *count);
+    /* Up to room settlements before that one in the list (INT64_MAX: from its begin on), the
+     * youngest day first. */
+    enum setpay_error (*list_settlements)(struct setpay_db *db, int64_t before, int64_t room,
+                                          setpay_settlement_visit_fn *visit, void *visit_arg);
+    /* SETPAY_E_NOT_FOUND. */
+    enum setpay_error (*find_settlement)(struct setpay_db *db, const struct setpay_id *id,
+                                         struct setpay_settlement_view *settlement);
+    /* Their rows, in the order of their reading in. */
+    enum setpay_error (*list_settlement_rows)(struct setpay_db *db,
+                                              const struct setpay_settlement_rows *which,
+                                              setpay_settlement_row_visit_fn *visit,
+                                              void *visit_arg);
+    /* Up to room captures and credits behind after (a seq; 0: from the first on) of batches that
+     * were closed before closed_before_ms, which no settlement has brought. */
+    enum setpay_error (*list_unsettled)(struct setpay_db *db, setpay_time_ms closed_before_ms,
+                                        int64_t after, int64_t room,
+                                        setpay_unsettled_visit_fn *visit, void *visit_arg);
     /* After such an operation was committed: there is work for this purchase. Any thread; NULL
      * where the payment side hears it from the store's notes. */
     void (*wake)(void *arg, const struct setpay_id *xid);

@@ -19,6 +19,7 @@ static const char *const names[SETPAY_SCOPES] = {
     [SETPAY_SCOPE_WEBHOOKS_READ] = "webhooks:read",
     [SETPAY_SCOPE_WEBHOOKS_WRITE] = "webhooks:write",
     [SETPAY_SCOPE_PAYMENTS_WRITE] = "payments:write",
+    [SETPAY_SCOPE_SETTLEMENTS_READ] = "settlements:read",
 };
 
 /* By the first segment of the path. */
@@ -30,6 +31,7 @@ static const struct {
     {"orders", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_ORDERS_WRITE},
     {"captures", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_PAYMENTS_WRITE},
     {"batches", SETPAY_SCOPE_BATCHES_READ, SETPAY_SCOPE_BATCHES_WRITE},
+    {"settlements", SETPAY_SCOPE_SETTLEMENTS_READ, SETPAY_SCOPE_SETTLEMENTS_READ},
     {"products", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},
     {"categories", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},
     {"stock", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},

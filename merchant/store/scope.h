@@ -23,6 +23,7 @@ enum setpay_scope {
     SETPAY_SCOPE_WEBHOOKS_READ = 8,
     SETPAY_SCOPE_WEBHOOKS_WRITE = 9,
     SETPAY_SCOPE_PAYMENTS_WRITE = 10, /* take money: authorise under an agreement, capture, ship */
+    SETPAY_SCOPE_SETTLEMENTS_READ = 11,
     SETPAY_SCOPES
 };
 

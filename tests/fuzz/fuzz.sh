@@ -44,6 +44,7 @@ multipart 10000 -
 order 60000 order
 receipt 12000 -
 rpc 6000 rpc
+settlements 60000 settlements
 template 100000 template
 text 150000 text
 TABLE

@@ -3,6 +3,7 @@
  * promises, what does not leaves nothing behind and says why. Input: a file; the same with an end
  * that holds, since no mutation would ever get beyond a digest; and the same as a list.
  */
+#include "common/wire/lines.h"
 #include "gateway/clearing/incoming.h"
 #include "gateway/issuer/dispute_file.h"
 #include "tests/fuzz/fuzz.h"
@@ -68,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_list(setpay_view_of(data, size));
     setpay_buffer_init(&sealed, SETPAY_DISPUTE_FILE_MAX);
     FUZZ_CHECK(setpay_buffer_append(&sealed, setpay_view_of(data, size)) == SETPAY_OK);
-    FUZZ_CHECK(setpay_clearing_seal(&sealed, 0, row_count(data, size)) == SETPAY_OK);
+    FUZZ_CHECK(setpay_lines_seal(&sealed, 0, row_count(data, size)) == SETPAY_OK);
     check(setpay_buffer_view(&sealed));
     setpay_buffer_clear(&sealed);
     return 0;

@@ -57,8 +57,44 @@ static enum setpay_error change_none(struct setpay_db *db, const struct setpay_i
     return SETPAY_E_NOT_FOUND;
 }
 
-static const struct setpay_payment_port port = {
-    .list = list_none, .give_up = change_none, .reverse = change_none};
+/* Nothing was settled. */
+static enum setpay_error list_no_settlements(struct setpay_db *db, int64_t before, int64_t room,
+                                             setpay_settlement_visit_fn *visit, void *visit_arg)
+{
+    (void)db, (void)before, (void)room, (void)visit, (void)visit_arg;
+    return SETPAY_OK;
+}
+
+static enum setpay_error find_no_settlement(struct setpay_db *db, const struct setpay_id *id,
+                                            struct setpay_settlement_view *settlement)
+{
+    (void)db, (void)id, (void)settlement;
+    return SETPAY_E_NOT_FOUND;
+}
+
+static enum setpay_error list_no_rows(struct setpay_db *db,
+                                      const struct setpay_settlement_rows *which,
+                                      setpay_settlement_row_visit_fn *visit, void *visit_arg)
+{
+    (void)db, (void)which, (void)visit, (void)visit_arg;
+    return SETPAY_OK;
+}
+
+static enum setpay_error list_all_settled(struct setpay_db *db, setpay_time_ms closed_before_ms,
+                                          int64_t after, int64_t room,
+                                          setpay_unsettled_visit_fn *visit, void *visit_arg)
+{
+    (void)db, (void)closed_before_ms, (void)after, (void)room, (void)visit, (void)visit_arg;
+    return SETPAY_OK;
+}
+
+static const struct setpay_payment_port port = {.list = list_none,
+                                                .give_up = change_none,
+                                                .reverse = change_none,
+                                                .list_settlements = list_no_settlements,
+                                                .find_settlement = find_no_settlement,
+                                                .list_settlement_rows = list_no_rows,
+                                                .list_unsettled = list_all_settled};
 
 static const struct setpay_store_migration steps[] = {
     {1,

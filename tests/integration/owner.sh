@@ -35,7 +35,7 @@ password=$(cat "$(get .admin_password_file)")
 is "the password is the owner's alone" "$(stat -c %a "$(get .admin_password_file)")" 600
 
 # ---------------------------------------------------------------- nobody is signed in
-for path in / /products /products/teapot /stock /stock/CUP /shipments /webhooks /webhooks/whk_a /pictures/00 /orders/ord_00000000000000000000; do
+for path in / /products /products/teapot /stock /stock/CUP /shipments /settlements /settlements/0a /webhooks /webhooks/whk_a /pictures/00 /orders/ord_00000000000000000000; do
     is "$path is not shown to anybody" "$(status "$owner$path")" 303
 done
 ok "but where to sign in" has '^location: /signin'

@@ -456,6 +456,93 @@ static void audit_merchants(const struct test_town *town, test_town_report_fn *r
     }
 }
 
+/* ------------------------------------------------------------------ what merchants are told */
+
+/* Each day's file of a merchant is read in. Without one all of its captures would be missed. */
+static bool import_days(const struct test_town *town, const struct test_townsman *merchant,
+                        char *words, size_t size)
+{
+    char path[192], name[48];
+    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
+    sqlite3_stmt *days = NULL;
+    bool good =
+        sqlite3_prepare_v2(gateway, "SELECT DISTINCT day FROM settlement WHERE merchant_id = ?1",
+                           -1, &days, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(days, 1, merchant->id, -1, SQLITE_STATIC) == SQLITE_OK;
+    while (good && sqlite3_step(days) == SQLITE_ROW) {
+        char *output = NULL;
+        const char *day = (const char *)sqlite3_column_text(days, 0);
+        const char *print[] = {"report",     "settlement", "--date", day, "--merchant-id",
+                               merchant->id, "--format",   "items",  NULL};
+        (void)snprintf(name, sizeof name, "%s.%s.items", merchant->name, day);
+        const char *import[] = {"settlement", "import", path, NULL};
+        good = test_town_print(town, "setpay-gateway", town->gateway, print, name, path) &&
+               test_town_program(town, "setpay-merchant", merchant, import, &output) == 0;
+        (void)snprintf(words, size, "%s: %.160s", name, output != NULL ? output : "no report");
+        free(output);
+    }
+    sqlite3_finalize(days);
+    sqlite3_close(gateway);
+    return good;
+}
+
+/* What an issuer has refused, and was not paid in full later, is the one thing that may differ. */
+static bool only_refused_differ(const json_t *page, char *words, size_t size)
+{
+    size_t index;
+    const json_t *row;
+    json_array_foreach(json_object_get(page, "differences"), index, row)
+    {
+        const json_t *names = json_object_get(row, "differences");
+        const char *name = json_string_value(json_array_get(names, 0));
+        if (json_array_size(names) == 1 && strcmp(name, "refused") == 0)
+            continue;
+        char *text = json_dumps(row, JSON_COMPACT);
+        (void)snprintf(words, size, "%.230s", text != NULL ? text : "no memory");
+        free(text);
+        return false;
+    }
+    return true;
+}
+
+static bool settlements_agree(const struct test_town *town, const struct test_townsman *merchant,
+                              char *words, size_t size)
+{
+    char cursor[40] = "";
+    bool good = true;
+    do {
+        char *output = NULL;
+        const char *ask[] = {"--json", "settlement", "differences",
+                             "--days", "0",          cursor[0] != '\0' ? "--cursor" : NULL,
+                             cursor,   NULL};
+        int status = test_town_program(town, "setpay-merchant", merchant, ask, &output);
+        json_t *page = json_loads(output != NULL ? output : "", 0, NULL);
+        const char *next = json_string_value(json_object_get(page, "next_cursor"));
+        good = status == 0 && json_is_array(json_object_get(page, "differences")) &&
+               only_refused_differ(page, words, size);
+        (void)snprintf(cursor, sizeof cursor, "%s", next != NULL ? next : "");
+        json_decref(page);
+        free(output);
+    } while (good && cursor[0] != '\0');
+    return good;
+}
+
+static void merchants_see_settlements(const struct test_town *town, test_town_report_fn *report)
+{
+    char what[160], words[256];
+    for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++) {
+        const struct test_townsman *merchant = town->merchants[i];
+        (void)snprintf(what, sizeof what, "%s reads in what was settled", merchant->id);
+        (void)snprintf(words, sizeof words, "nothing was");
+        report(import_days(town, merchant, words, sizeof words), what, words);
+        (void)snprintf(what, sizeof what,
+                       "setpay-merchant settlement differences: %s is paid all that it has taken,"
+                       " and nothing else",
+                       merchant->id);
+        report(settlements_agree(town, merchant, words, sizeof words), what, words);
+    }
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 void test_trade_books_agree(struct test_town *town, const struct test_trade_sale *sales,
@@ -476,4 +563,5 @@ void test_trade_books_agree(struct test_town *town, const struct test_trade_sale
     test_town_tool(town, "setpay-gateway audit: signatures, receipts and books prove each other",
                    "setpay-gateway", town->gateway, (const char *[]){"audit", NULL}, report);
     audit_merchants(town, report);
+    merchants_see_settlements(town, report);
 }

@@ -2,6 +2,7 @@
  * setpay-clearing(5): what is built parses to the same rows; any byte that is changed is noticed;
  * and a file that was sealed anew with something wrong in it is refused with words.
  */
+#include "common/wire/lines.h"
 #include "gateway/issuer/clearing_file.h"
 
 #include <setjmp.h>
@@ -185,7 +186,7 @@ static void what_is_wrong_is_named_also_under_a_digest_that_holds(void **state)
         struct setpay_problem problem = {{0}};
         setpay_buffer_init(&out, 4096);
         assert_int_equal(setpay_buffer_append(&out, setpay_view_string(wrong[i].body)), SETPAY_OK);
-        assert_int_equal(setpay_clearing_seal(&out, 0, wrong[i].rows), SETPAY_OK);
+        assert_int_equal(setpay_lines_seal(&out, 0, wrong[i].rows), SETPAY_OK);
         enum setpay_error error =
             setpay_clearing_file_parse(setpay_buffer_view(&out), &got, &problem);
         if (error != SETPAY_E_INVALID || strstr(problem.text, wrong[i].words) == NULL)
@@ -202,7 +203,7 @@ static void nothing_follows_the_end(void **state)
     (void)state;
     setpay_buffer_init(&out, 4096);
     assert_int_equal(setpay_buffer_append(&out, setpay_view_string(HEADER ROW TOTAL)), SETPAY_OK);
-    assert_int_equal(setpay_clearing_seal(&out, 0, 1), SETPAY_OK);
+    assert_int_equal(setpay_lines_seal(&out, 0, 1), SETPAY_OK);
     assert_int_equal(setpay_clearing_file_parse(setpay_buffer_view(&out), &got, &problem),
                      SETPAY_OK);
     setpay_clearing_file_clear(&got);

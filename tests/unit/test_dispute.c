@@ -6,6 +6,7 @@
  */
 #include "common/base/log.h"
 #include "common/crypto/hash.h"
+#include "common/wire/lines.h"
 #include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/items.h"
@@ -44,7 +45,7 @@ static enum setpay_error parse(const char *lines, struct setpay_dispute_file *fi
     struct setpay_buffer bytes;
     setpay_buffer_init(&bytes, SETPAY_DISPUTE_FILE_MAX);
     assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(lines)), SETPAY_OK);
-    assert_int_equal(setpay_clearing_seal(&bytes, 0, rows_of(lines)), SETPAY_OK);
+    assert_int_equal(setpay_lines_seal(&bytes, 0, rows_of(lines)), SETPAY_OK);
     enum setpay_error error = setpay_dispute_file_parse(setpay_buffer_view(&bytes), file, problem);
     setpay_buffer_clear(&bytes);
     return error;
@@ -144,7 +145,7 @@ static void every_changed_byte_is_noticed(void **state)
     assert_int_equal(
         setpay_buffer_append(&bytes, setpay_view_string(HEADER ROW "total,EUR,1,1250\n")),
         SETPAY_OK);
-    assert_int_equal(setpay_clearing_seal(&bytes, 0, 1), SETPAY_OK);
+    assert_int_equal(setpay_lines_seal(&bytes, 0, 1), SETPAY_OK);
     for (size_t i = 0; i < bytes.size; i++) {
         struct setpay_problem problem = {{0}};
         bytes.data[i] ^= 1;

@@ -276,6 +276,10 @@ static void reports_are_valid(void **state)
     validate("report.054", "tests/schemas/camt.054.xsd");
     assert_null(strstr(printed, "4242"));
 
+    assert_int_equal(RUN("report", "settlement", "--date", day, "--format", "items"), 0);
+    expect_printed("header,setpay-settlement,1,gateway-1,");
+    expect_printed("\nitems,2,10001,");
+
     assert_int_equal(RUN("report", "clearing", "--date", day), 0);
     expect_printed("header,setpay-clearing,1,gateway-1,");
     expect_printed("total,EUR,2,10001,1,2500\ntotal,JPY,1,1250,1,1250\ntotal,KWD,1,1001,0,0\n"

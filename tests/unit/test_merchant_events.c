@@ -482,6 +482,8 @@ static void test_a_request_beyond_its_tokens_scopes_is_refused_by_name(void **st
         {"POST", "/captures", "payments:write"},
         {"GET", "/events", "events:read"},
         {"GET", "/webhooks", "webhooks:read"},
+        {"GET", "/settlements", "settlements:read"},
+        {"GET", "/settlements/differences", "settlements:read"},
         {"POST", "/webhooks", "webhooks:write"},
         {"PATCH", "/webhooks/whk_1", "webhooks:write"},
         {"DELETE", "/webhooks/whk_1", "webhooks:write"},

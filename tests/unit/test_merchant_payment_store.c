@@ -11,6 +11,7 @@
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/payment/rules.h"
+#include "merchant/payment/settlement.h"
 #include "merchant/payment/step.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
@@ -41,7 +42,7 @@ static const struct setpay_store_migration steps[] = {
                     SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_EVENT_HISTORY_SCHEMA
                         SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
                             SETPAY_MERCHANT_PART_RELEASE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
-                                SETPAY_ORDER_TERMS_SCHEMA},
+                                SETPAY_ORDER_TERMS_SCHEMA SETPAY_MERCHANT_SETTLEMENT_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};

@@ -7,6 +7,7 @@
 #include "merchant/payment/agreement_store.h"
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/port.h"
+#include "merchant/payment/settlement.h"
 #include "merchant/payment/step.h"
 #include "merchant/payment/together.h"
 #include "merchant/store/catalogue_schema.h"
@@ -554,7 +555,7 @@ static const struct setpay_store_migration migrations[] = {
             SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
             SETPAY_MERCHANT_PART_RELEASE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
-                SETPAY_ORDER_TERMS_SCHEMA},
+                SETPAY_ORDER_TERMS_SCHEMA SETPAY_MERCHANT_SETTLEMENT_SCHEMA},
     {3, SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_EVENT_HISTORY_SCHEMA
             SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},

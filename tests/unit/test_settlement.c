@@ -888,6 +888,25 @@ static void expect_in(const char *text, const char *words)
         fail_msg("'%s' is not in\n%s", words, text);
 }
 
+/* No merchant is given a file whose items are not those of its settlement. */
+static void refuses_what_does_not_add_up(struct reported *r)
+{
+    struct setpay_report report = {
+        .gateway_id = "gateway-1",
+        .day = "2026-11-25",
+        .settlements = r->settlements,
+        .settlement_count = r->settlement_count,
+        .items = r->items,
+        .item_count = r->item_count - 1,
+    };
+    assert_int_equal(setpay_report_items(&report, &r->bytes), SETPAY_E_INTERNAL);
+    report.item_count = r->item_count;
+    r->items[1].fee_minor++; /* of a refused one: no payout tells it */
+    assert_int_equal(setpay_report_items(&report, &r->bytes), SETPAY_E_INTERNAL);
+    r->items[1].fee_minor--;
+    assert_int_equal(setpay_report_items(&report, &r->bytes), SETPAY_OK);
+}
+
 static void reports_what_was_settled(void **state)
 {
     static struct reported r;
@@ -934,6 +953,20 @@ static void reports_what_was_settled(void **state)
     expect_in(clearing, ",capture,300,EUR,2026-11-25,25\n");
     expect_in(clearing, "total,EUR,1,10000,0,0\ntotal,JPY,1,1250,1,1250\ntotal,KWD,1,1250,0,0\n"
                         "end,5,");
+    const char *items = make_report(&r, setpay_report_items);
+    (void)snprintf(line, sizeof line,
+                   "header,setpay-settlement,1,gateway-1,%s,visa,shop,2026-11-25,EUR\n",
+                   setpay_id_format(&r.settlements[0].token, token));
+    expect_in(items, line);
+    (void)snprintf(line, sizeof line, "row,capture,%s,", setpay_id_format(&r.items[0].step, token));
+    expect_in(items, line);
+    expect_in(items, ",1,10000,165,00,2026-11-25,\n");
+    expect_in(items, ",2,300,3,25,2026-11-25,\n");
+    expect_in(items, "items,1,10000,165,0,0,0,1,297\nothers,0,0,0,0,0,0\n"
+                     "payout,0,0,0,0,0,9835,0\nend,2,");
+    expect_in(items, "items,1,1250,20,1,1250,0,0,0\nothers,0,0,0,0,0,0\n"
+                     "payout,0,0,0,0,0,0,-20\nend,2,");
+    refuses_what_does_not_add_up(&r);
     setpay_buffer_clear(&r.bytes);
 }
 
@@ -1015,6 +1048,20 @@ static void expect_told(const char *notification, const char *amount, const char
     }
 }
 
+/* A line of that kind about this step, which has these fields. */
+static void expect_row(const char *items, const char *kind, const struct setpay_id *step,
+                       const char *fields)
+{
+    char begin[80], id[SETPAY_ID_TEXT_SIZE];
+    (void)snprintf(begin, sizeof begin, "row,%s,%s,", kind, setpay_id_format(step, id));
+    const char *at = strstr(items, begin);
+    if (at == NULL)
+        fail_msg("'%s' is not in\n%s", begin, items);
+    const char *found = strstr(at, fields);
+    assert_non_null(found);
+    assert_true(found < strchr(at, '\n'));
+}
+
 /* What came of what was refused, and of which capture or credit, is in the merchant's notification:
  * also what it is not paid, which is in no sum. Each once. */
 static void reports_what_was_cleared_of_which(void **state)
@@ -1057,6 +1104,12 @@ static void reports_what_was_cleared_of_which(void **state)
                         &credit, "Refused before, and credited after all: credited by hand");
             expect_told(told, "<Amt Ccy=\"EUR\">0.70</Amt>", "INFO", &lost,
                         "not paid: no such card &amp; no charge");
+            told = make_report(&r, setpay_report_items);
+            expect_row(told, "cleared", &capture, ",100,,,,");
+            expect_row(told, "ended", &capture, ",197,,,,");
+            expect_row(told, "cleared", &credit, ",-200,,,,");
+            expect_row(told, "ended", &lost, ",70,,,,");
+            expect_in(told, "\nothers,0,0,0,0,2,-100\n");
         }
         setpay_buffer_clear(&r.bytes);
     }
@@ -1070,6 +1123,7 @@ static void an_empty_day_is_no_camt(void **state)
     setpay_buffer_init(&bytes, SETPAY_REPORT_MAX);
     assert_int_equal(setpay_report_camt_053(&report, &bytes), SETPAY_E_NOT_FOUND);
     assert_int_equal(setpay_report_camt_054(&report, &bytes), SETPAY_E_NOT_FOUND);
+    assert_int_equal(setpay_report_items(&report, &bytes), SETPAY_E_NOT_FOUND);
     assert_int_equal(setpay_report_csv(&report, &bytes), SETPAY_OK);
     setpay_buffer_clear(&bytes);
 }

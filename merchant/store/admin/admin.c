@@ -33,6 +33,8 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, "/products/{id}/{act}", setpay_admin_on_product_act},
     {SETPAY_HTTP_GET, "/pictures/{picture}", setpay_admin_on_picture},
     {SETPAY_HTTP_GET, "/shipments", setpay_admin_on_shipments},
+    {SETPAY_HTTP_GET, "/settlements", setpay_admin_on_settlements},
+    {SETPAY_HTTP_GET, "/settlements/{id}", setpay_admin_on_settlement},
     {SETPAY_HTTP_GET, "/webhooks", setpay_admin_on_webhooks},
     {SETPAY_HTTP_GET, "/webhooks/{id}", setpay_admin_on_webhook},
     {SETPAY_HTTP_POST, "/webhooks/{id}/redeliver", setpay_admin_on_redeliver},

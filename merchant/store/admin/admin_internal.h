@@ -33,6 +33,8 @@ enum setpay_admin_page {
     SETPAY_ADMIN_SHIPMENTS,
     SETPAY_ADMIN_WEBHOOKS,
     SETPAY_ADMIN_WEBHOOK,
+    SETPAY_ADMIN_SETTLEMENTS,
+    SETPAY_ADMIN_SETTLEMENT,
     SETPAY_ADMIN_ERROR,
     SETPAY_ADMIN_PAGES
 };
@@ -179,6 +181,8 @@ setpay_http_handler_fn setpay_admin_on_shipments;
 setpay_http_handler_fn setpay_admin_on_webhooks;
 setpay_http_handler_fn setpay_admin_on_webhook;
 setpay_http_handler_fn setpay_admin_on_redeliver;
+setpay_http_handler_fn setpay_admin_on_settlements;
+setpay_http_handler_fn setpay_admin_on_settlement;
 setpay_http_handler_fn setpay_admin_on_stock;
 setpay_http_handler_fn setpay_admin_on_stock_one;
 setpay_http_handler_fn setpay_admin_on_stock_adjust;

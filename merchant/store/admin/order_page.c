@@ -92,6 +92,16 @@ static enum setpay_error add_payments(struct look *look)
     return SETPAY_OK;
 }
 
+/* A capture or refund that was paid leads to its settlement. */
+static enum setpay_error add_settled(json_t *happening, const struct setpay_step_view *step)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    bool whole = json_object_set_new(happening, "settlement",
+                                     json_string(setpay_id_format(&step->settlement, id))) == 0 &&
+                 json_object_set_new(happening, "settled", json_string(step->settled_day)) == 0;
+    return whole ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
 static enum setpay_error add_steps(struct look *look)
 {
     for (size_t i = 0; i < look->view.step_count; i++) {
@@ -104,9 +114,12 @@ static enum setpay_error add_steps(struct look *look)
                          : step->undone     ? json_string("undone")
                          : step->batch != 0 ? json_sprintf("batch %u", (unsigned)step->batch)
                                             : json_string("");
+        size_t place = look->count;
         SETPAY_TRY(add(look, step->created_ms, setpay_step_status_name(step),
                        json_sprintf("%s of %s", kind, setpay_money_format(&step->amount, amount)),
                        detail));
+        if (step->is_settled && place < look->count)
+            SETPAY_TRY(add_settled(look->happenings[place].json, step));
     }
     return SETPAY_OK;
 }

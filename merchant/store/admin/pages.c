@@ -39,6 +39,15 @@ static const uint8_t webhooks[] = {
 static const uint8_t webhook[] = {
 #include "merchant/store/admin/templates/webhook.html.inc"
 };
+static const uint8_t settlements[] = {
+#include "merchant/store/admin/templates/settlements.html.inc"
+};
+static const uint8_t settlement[] = {
+#include "merchant/store/admin/templates/settlement.html.inc"
+};
+static const uint8_t settlement_differences[] = {
+#include "merchant/store/admin/templates/settlement_differences.html.inc"
+};
 static const uint8_t error[] = {
 #include "merchant/store/admin/templates/error.html.inc"
 };
@@ -57,17 +66,27 @@ const struct setpay_template_source setpay_admin_sources[] = {
     {"shipments", {shipments, sizeof shipments}},
     {"webhooks", {webhooks, sizeof webhooks}},
     {"webhook", {webhook, sizeof webhook}},
+    {"settlements", {settlements, sizeof settlements}},
+    {"settlement", {settlement, sizeof settlement}},
+    {"settlement_differences", {settlement_differences, sizeof settlement_differences}},
     {"error", {error, sizeof error}},
     {NULL, {NULL, 0}},
 };
 /* clang-format on */
 
 static const char *const names[SETPAY_ADMIN_PAGES] = {
-    [SETPAY_ADMIN_SIGNIN] = "signin",       [SETPAY_ADMIN_ORDERS] = "orders",
-    [SETPAY_ADMIN_ORDER] = "order",         [SETPAY_ADMIN_PRODUCTS] = "products",
-    [SETPAY_ADMIN_PRODUCT] = "product",     [SETPAY_ADMIN_STOCK] = "stock",
-    [SETPAY_ADMIN_STOCK_ONE] = "stock_one", [SETPAY_ADMIN_SHIPMENTS] = "shipments",
-    [SETPAY_ADMIN_WEBHOOKS] = "webhooks",   [SETPAY_ADMIN_WEBHOOK] = "webhook",
+    [SETPAY_ADMIN_SIGNIN] = "signin",
+    [SETPAY_ADMIN_ORDERS] = "orders",
+    [SETPAY_ADMIN_ORDER] = "order",
+    [SETPAY_ADMIN_PRODUCTS] = "products",
+    [SETPAY_ADMIN_PRODUCT] = "product",
+    [SETPAY_ADMIN_STOCK] = "stock",
+    [SETPAY_ADMIN_STOCK_ONE] = "stock_one",
+    [SETPAY_ADMIN_SHIPMENTS] = "shipments",
+    [SETPAY_ADMIN_WEBHOOKS] = "webhooks",
+    [SETPAY_ADMIN_WEBHOOK] = "webhook",
+    [SETPAY_ADMIN_SETTLEMENTS] = "settlements",
+    [SETPAY_ADMIN_SETTLEMENT] = "settlement",
     [SETPAY_ADMIN_ERROR] = "error",
 };
 

@@ -80,6 +80,8 @@ static enum setpay_error complete(const struct setpay_admin *admin,
     fill(values, "at_shipments", json_boolean(page == SETPAY_ADMIN_SHIPMENTS), &whole);
     fill(values, "at_webhooks",
          json_boolean(page == SETPAY_ADMIN_WEBHOOKS || page == SETPAY_ADMIN_WEBHOOK), &whole);
+    fill(values, "at_settlements",
+         json_boolean(page == SETPAY_ADMIN_SETTLEMENTS || page == SETPAY_ADMIN_SETTLEMENT), &whole);
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 

@@ -4,6 +4,8 @@
  *     POST /orders            GET /orders             GET /orders/{id}
  *     POST /orders/{id}/void|cancel|capture|refund|undo
  *     POST /batches/close     GET /batches
+ *     GET /settlements        GET /settlements/{id}   GET /settlements/{id}/rows
+ *     GET /settlements/differences
  *     what is sold: /products, /categories, /stock, /shipping-methods, /tax-rates (shop.h)
  *     GET /openapi.json       (without a token)
  */

@@ -211,4 +211,11 @@ setpay_http_handler_fn setpay_api_on_captures;
 setpay_http_handler_fn setpay_api_on_batch_close;
 setpay_http_handler_fn setpay_api_on_batch_list;
 
+/* ---- settlements.c */
+
+setpay_http_handler_fn setpay_api_on_settlement_list;
+setpay_http_handler_fn setpay_api_on_settlement_show;
+setpay_http_handler_fn setpay_api_on_settlement_rows;
+setpay_http_handler_fn setpay_api_on_settlement_differences;
+
 #endif

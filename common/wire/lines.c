@@ -1,7 +1,8 @@
 /*
- * The lines of setpay-clearing(5)'s files, and the values that all of them have.
+ * The lines of setpay-clearing(5)'s and setpay-settlement(5)'s files, and the values that all of
+ * them have.
  */
-#include "gateway/issuer/clearing_lines.h"
+#include "common/wire/lines.h"
 
 #include "common/base/noun.h"
 #include "common/crypto/hash.h"
@@ -139,7 +140,7 @@ enum setpay_error setpay_lines_expect(struct setpay_lines *reader, const char *e
     return setpay_lines_next(reader);
 }
 
-enum setpay_error setpay_lines_check_end(struct setpay_lines *reader, size_t row_count)
+enum setpay_error setpay_lines_check_seal(struct setpay_lines *reader, size_t row_count)
 {
     struct setpay_digest digest;
     char rows[24];
@@ -157,9 +158,27 @@ enum setpay_error setpay_lines_check_end(struct setpay_lines *reader, size_t row
             "the SHA-256 of what stands before is %s, not \"%s\": the file was "
             "changed or is damaged",
             text, reader->fields[2]);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_lines_check_end(struct setpay_lines *reader, size_t row_count)
+{
+    SETPAY_TRY(setpay_lines_check_seal(reader, row_count));
     if (reader->at != reader->bytes.size) {
         reader->number++;
         return setpay_lines_refuse(reader, "there is something behind the line \"end\"");
     }
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_lines_seal(struct setpay_buffer *out, size_t start, size_t row_count)
+{
+    struct setpay_digest digest;
+    char text[SETPAY_DIGEST_TEXT_SIZE];
+    struct setpay_view file = SETPAY_VIEW_EMPTY;
+    if (out->size > start)
+        file = setpay_view_of(out->data + start, out->size - start);
+    SETPAY_TRY(setpay_sha256(file, &digest));
+    return setpay_buffer_append_format(out, "end,%zu,%s\n", row_count,
+                                       setpay_digest_format(&digest, text));
 }

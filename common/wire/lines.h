@@ -1,9 +1,10 @@
 /*
- * What the files of setpay-clearing(5) have in common: lines of fields between commas, values in
- * one form, an end that seals what stands before it. Reading; inside of these files' parsers only.
+ * What the files of setpay-clearing(5) and setpay-settlement(5) have in common: lines of fields
+ * between commas, values in one form, an end that seals what stands before it. Reading; inside of
+ * these files' parsers only.
  */
-#ifndef SETPAY_GATEWAY_ISSUER_CLEARING_LINES_H
-#define SETPAY_GATEWAY_ISSUER_CLEARING_LINES_H
+#ifndef SETPAY_WIRE_LINES_H
+#define SETPAY_WIRE_LINES_H
 
 #include "common/base/bytes.h"
 #include "common/base/error.h"
@@ -56,8 +57,14 @@ void setpay_lines_take(const struct setpay_lines *reader, size_t field, char *ou
 /* The line is these size bytes, which the rows come to, and the next is read. */
 enum setpay_error setpay_lines_expect(struct setpay_lines *reader, const char *expected,
                                       size_t size) SETPAY_MUST_CHECK;
-/* The line is the end of so many rows, and the last. */
+/* The line is the end of so many rows, and seals what stands before it. */
+enum setpay_error setpay_lines_check_seal(struct setpay_lines *reader,
+                                          size_t row_count) SETPAY_MUST_CHECK;
+/* The same, and nothing stands behind it. */
 enum setpay_error setpay_lines_check_end(struct setpay_lines *reader,
                                          size_t row_count) SETPAY_MUST_CHECK;
+/* Appends the line "end", of all that stands in out from start on. SETPAY_E_TOO_BIG, … */
+enum setpay_error setpay_lines_seal(struct setpay_buffer *out, size_t start,
+                                    size_t row_count) SETPAY_MUST_CHECK;
 
 #endif

@@ -1,0 +1,124 @@
+/*
+ * Settlements: what the gateway says that it has paid out (setpay-settlement(5)), held against what
+ * was captured and credited here. Every row of a file is kept with what is not as we have it; what
+ * is, is settled from then on.
+ *
+ * setpay_merchant_settlement_compare is pure. All functions with a db run inside a store operation
+ * or a read.
+ */
+#ifndef SETPAY_MERCHANT_PAYMENT_SETTLEMENT_H
+#define SETPAY_MERCHANT_PAYMENT_SETTLEMENT_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/store/db.h"
+#include "merchant/store/payment_port.h"
+#include "merchant/store/settlement_view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* SQL for the migration that brings them. step.settlement_row: the first row that named the step as
+ * an item, 0: none; of settlement_row, step_id: our step, 0: there is none of that name; other_id:
+ * the settlement whose row had it before; cleared_minor: what of a refused item was paid later, and
+ * cleared_by: with which settlement; stands: there is a difference that a person has to look at. */
+#define SETPAY_MERCHANT_SETTLEMENT_SCHEMA                                                          \
+    "CREATE TABLE settlement ("                                                                    \
+    " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,"                   \
+    " gateway TEXT NOT NULL, brand TEXT NOT NULL, day TEXT NOT NULL, currency TEXT NOT NULL,"      \
+    " capture_count INTEGER NOT NULL, capture_minor INTEGER NOT NULL,"                             \
+    " capture_fee_minor INTEGER NOT NULL, credit_count INTEGER NOT NULL,"                          \
+    " credit_minor INTEGER NOT NULL, credit_fee_minor INTEGER NOT NULL,"                           \
+    " refused_count INTEGER NOT NULL, refused_minor INTEGER NOT NULL,"                             \
+    " disputed_count INTEGER NOT NULL, disputed_minor INTEGER NOT NULL,"                           \
+    " returned_count INTEGER NOT NULL, returned_minor INTEGER NOT NULL,"                           \
+    " cleared_count INTEGER NOT NULL, cleared_minor INTEGER NOT NULL,"                             \
+    " carried_in_minor INTEGER NOT NULL, held_minor INTEGER NOT NULL,"                             \
+    " released_minor INTEGER NOT NULL, repaid_count INTEGER NOT NULL,"                             \
+    " repaid_minor INTEGER NOT NULL, payout_minor INTEGER NOT NULL,"                               \
+    " carried_out_minor INTEGER NOT NULL, row_count INTEGER NOT NULL,"                             \
+    " imported_ms INTEGER NOT NULL);"                                                              \
+    "CREATE INDEX settlement_day ON settlement (day, id);"                                         \
+    "CREATE TABLE settlement_row ("                                                                \
+    " id INTEGER PRIMARY KEY, settlement_id INTEGER NOT NULL, line INTEGER NOT NULL,"              \
+    " kind INTEGER NOT NULL, step BLOB NOT NULL, xid BLOB NOT NULL, batch INTEGER NOT NULL,"       \
+    " amount_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL, code TEXT NOT NULL,"              \
+    " date TEXT NOT NULL, event BLOB, differs INTEGER NOT NULL, step_id INTEGER NOT NULL,"         \
+    " other_id INTEGER NOT NULL, cleared_minor INTEGER NOT NULL, cleared_by INTEGER NOT NULL,"     \
+    " stands INTEGER NOT NULL);"                                                                   \
+    "CREATE INDEX settlement_row_settlement ON settlement_row (settlement_id, id);"                \
+    "CREATE INDEX settlement_row_event ON settlement_row (event, kind) WHERE event IS NOT NULL;"   \
+    "CREATE INDEX settlement_row_stands ON settlement_row (id) WHERE stands = 1;"                  \
+    "CREATE INDEX settlement_row_stands_of ON settlement_row (settlement_id, id) WHERE stands = "  \
+    "1;"                                                                                           \
+    "ALTER TABLE step ADD COLUMN settlement_row INTEGER NOT NULL DEFAULT 0;"                       \
+    "CREATE INDEX step_token ON step (token) WHERE token IS NOT NULL;"                             \
+    "CREATE INDEX step_unsettled ON step (id) WHERE settlement_row = 0 AND batch <> 0"             \
+    " AND state = 2 AND undone = 0 AND kind IN (1, 2);"
+
+/* ------------------------------------------------------------------ pure */
+
+/* What we have of the step that a row names. */
+struct setpay_merchant_settled_step {
+    int64_t id; /* 0: there is none */
+    enum setpay_merchant_step_kind kind;
+    bool undone;
+    struct setpay_id xid;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char order_id[SETPAY_WIRE_LID_M_MAX + 1];
+    uint32_t batch;
+    struct setpay_money amount;
+    bool is_named; /* by a row before, as an item; of a dispute or clearing: by a row of that */
+};
+
+/* What is not as we have it: bits of enum setpay_settlement_difference; 0: all agrees. */
+uint32_t setpay_merchant_settlement_compare(const struct setpay_settlement_report *report,
+                                            const struct setpay_settlement_row *row,
+                                            const struct setpay_merchant_settled_step *step);
+/* Whether a row with these differences is about the step of that name: then it settles it. */
+bool setpay_merchant_settlement_is_about(uint32_t differs);
+
+/* ------------------------------------------------------------------ reading in */
+
+struct setpay_merchant_settlement_import {
+    const struct setpay_settlement_file *file;
+    const char *merchant_id; /* whose it must be */
+    setpay_time_ms now_ms;
+    /* Called for each settlement of the file, once all of it is kept; fresh: it was not known. */
+    enum setpay_error (*visit)(void *arg, const struct setpay_settlement_view *settlement,
+                               bool fresh);
+    void *arg;
+};
+/* Inside an operation: all of the file, or nothing; what was read in before stays as it is. With
+ * words that begin with the line: SETPAY_E_INVALID (another merchant's), SETPAY_E_EXISTS (read in
+ * before with other content). */
+enum setpay_error
+setpay_merchant_settlement_import(struct setpay_db *db,
+                                  const struct setpay_merchant_settlement_import *import,
+                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ for the store
+ * (merchant/store/payment_port.h) */
+
+enum setpay_error setpay_merchant_settlement_list(struct setpay_db *db, int64_t before,
+                                                  int64_t room, setpay_settlement_visit_fn *visit,
+                                                  void *visit_arg) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_merchant_settlement_find(struct setpay_db *db, const struct setpay_id *id,
+                                struct setpay_settlement_view *settlement) SETPAY_MUST_CHECK;
+enum setpay_error setpay_merchant_settlement_rows(struct setpay_db *db,
+                                                  const struct setpay_settlement_rows *which,
+                                                  setpay_settlement_row_visit_fn *visit,
+                                                  void *visit_arg) SETPAY_MUST_CHECK;
+enum setpay_error setpay_merchant_unsettled(struct setpay_db *db, setpay_time_ms closed_before_ms,
+                                            int64_t after, int64_t room,
+                                            setpay_unsettled_visit_fn *visit,
+                                            void *visit_arg) SETPAY_MUST_CHECK;
+/* Of a step that was paid: with which settlement, and of which day. SETPAY_E_NOT_FOUND. */
+enum setpay_error
+setpay_merchant_settlement_of_step(struct setpay_db *db, int64_t step_id,
+                                   struct setpay_id *settlement,
+                                   char day[SETPAY_SETTLEMENT_DATE_SIZE]) SETPAY_MUST_CHECK;
+
+#endif

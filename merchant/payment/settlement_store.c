@@ -1,0 +1,413 @@
+/*
+ * The rows of settlements, as files brought them. A settlement is never changed once it is there;
+ * of its rows, only what became of a refused item is written later.
+ */
+#include "merchant/payment/settlement.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ what we have */
+
+/* Which row has named it, and of which settlement. */
+struct named {
+    int64_t row_id, settlement_id; /* 0: none */
+};
+
+static enum setpay_error find_step(struct setpay_db *db, const struct setpay_id *token,
+                                   struct setpay_merchant_settled_step *step, struct named *named)
+{
+    struct setpay_db_rows *rows;
+    memset(step, 0, sizeof *step);
+    memset(named, 0, sizeof *named);
+    enum setpay_error error = setpay_db_one(
+        db, &rows,
+        "SELECT step.id, step.kind, step.undone, purchase.xid, purchase.brand, purchase.order_id,"
+        " step.batch, step.amount_minor, purchase.currency, step.settlement_row,"
+        " COALESCE((SELECT settlement_id FROM settlement_row WHERE id = step.settlement_row), 0)"
+        " FROM step JOIN purchase ON purchase.id = step.purchase_id"
+        " WHERE step.token = $1 AND step.state = 2 AND step.kind IN (1, 2)",
+        SETPAY_DB_ID(token));
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    step->id = setpay_db_get_int(rows, 0);
+    step->kind = (enum setpay_merchant_step_kind)setpay_db_get_int(rows, 1);
+    step->undone = setpay_db_get_bool(rows, 2);
+    setpay_db_get_id(rows, 3, &step->xid);
+    setpay_db_get_text(rows, 4, step->brand, sizeof step->brand);
+    setpay_db_get_text(rows, 5, step->order_id, sizeof step->order_id);
+    step->batch = (uint32_t)setpay_db_get_int(rows, 6);
+    step->amount.minor = setpay_db_get_int(rows, 7);
+    setpay_db_get_text(rows, 8, step->amount.currency, sizeof step->amount.currency);
+    named->row_id = setpay_db_get_int(rows, 9);
+    named->settlement_id = setpay_db_get_int(rows, 10);
+    return setpay_db_end(rows);
+}
+
+/* The first row of that dispute or clearing. */
+static enum setpay_error find_event(struct setpay_db *db, const struct setpay_settlement_row *row,
+                                    struct named *named)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT id, settlement_id FROM settlement_row WHERE event = $1 AND kind = $2"
+                      " ORDER BY id LIMIT 1",
+                      SETPAY_DB_ID(&row->event), SETPAY_DB_INT(row->kind));
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    named->row_id = setpay_db_get_int(rows, 0);
+    named->settlement_id = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
+}
+
+/* ------------------------------------------------------------------ reading in */
+
+static enum setpay_error insert_settlement(struct setpay_db *db,
+                                           const struct setpay_settlement_report *r,
+                                           setpay_time_ms now_ms, int64_t *id)
+{
+    const struct setpay_settlement_totals *t = &r->totals;
+    return setpay_db_insert(
+        db, id,
+        "INSERT INTO settlement (token, digest, gateway, brand, day, currency, capture_count,"
+        " capture_minor, capture_fee_minor, credit_count, credit_minor, credit_fee_minor,"
+        " refused_count, refused_minor, disputed_count, disputed_minor, returned_count,"
+        " returned_minor, cleared_count, cleared_minor, carried_in_minor, held_minor,"
+        " released_minor, repaid_count, repaid_minor, payout_minor, carried_out_minor, row_count,"
+        " imported_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+        " $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) RETURNING id",
+        SETPAY_DB_ID(&r->settlement), SETPAY_DB_DIGEST(&r->digest), SETPAY_DB_TEXT(r->gateway),
+        SETPAY_DB_TEXT(r->brand), SETPAY_DB_TEXT(r->day), SETPAY_DB_TEXT(r->currency),
+        SETPAY_DB_INT(t->capture_count), SETPAY_DB_INT(t->capture_minor),
+        SETPAY_DB_INT(t->capture_fee_minor), SETPAY_DB_INT(t->credit_count),
+        SETPAY_DB_INT(t->credit_minor), SETPAY_DB_INT(t->credit_fee_minor),
+        SETPAY_DB_INT(t->refused_count), SETPAY_DB_INT(t->refused_minor),
+        SETPAY_DB_INT(t->disputed_count), SETPAY_DB_INT(t->disputed_minor),
+        SETPAY_DB_INT(t->returned_count), SETPAY_DB_INT(t->returned_minor),
+        SETPAY_DB_INT(t->cleared_count), SETPAY_DB_INT(t->cleared_minor),
+        SETPAY_DB_INT(t->carried_in_minor), SETPAY_DB_INT(t->held_minor),
+        SETPAY_DB_INT(t->released_minor), SETPAY_DB_INT(t->repaid_count),
+        SETPAY_DB_INT(t->repaid_minor), SETPAY_DB_INT(t->payout_minor),
+        SETPAY_DB_INT(t->carried_out_minor), SETPAY_DB_INT((int64_t)r->row_count),
+        SETPAY_DB_INT(now_ms));
+}
+
+static enum setpay_error insert_row(struct setpay_db *db, int64_t settlement_id,
+                                    const struct setpay_settlement_row *row, uint32_t differs,
+                                    int64_t step_id, const struct named *named, int64_t *id)
+{
+    bool is_event = !setpay_id_is_zero(&row->event);
+    return setpay_db_insert(
+        db, id,
+        "INSERT INTO settlement_row (settlement_id, line, kind, step, xid, batch, amount_minor,"
+        " fee_minor, code, date, event, differs, step_id, other_id, stands, cleared_minor,"
+        " cleared_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+        " 0, 0) RETURNING id",
+        SETPAY_DB_INT(settlement_id), SETPAY_DB_INT((int64_t)row->line), SETPAY_DB_INT(row->kind),
+        SETPAY_DB_ID(&row->step), SETPAY_DB_ID(&row->xid), SETPAY_DB_INT(row->batch),
+        SETPAY_DB_INT(row->amount_minor), SETPAY_DB_INT(row->fee_minor), SETPAY_DB_TEXT(row->code),
+        SETPAY_DB_TEXT(row->date), SETPAY_DB_ID(is_event ? &row->event : NULL),
+        SETPAY_DB_INT(differs), SETPAY_DB_INT(step_id), SETPAY_DB_INT(named->settlement_id),
+        SETPAY_DB_BOOL(differs != 0));
+}
+
+/* So much of a refused item is paid after all: once that is all of it, it stands no longer. */
+static enum setpay_error clear_refused(struct setpay_db *db, int64_t row_id, int64_t amount_minor,
+                                       int64_t settlement_id)
+{
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE settlement_row SET cleared_minor = cleared_minor + $1, cleared_by = $2"
+        " WHERE id = $3",
+        SETPAY_DB_INT(amount_minor), SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(row_id)));
+    return setpay_db_run(
+        db,
+        "UPDATE settlement_row SET stands = 0 WHERE id = $1 AND differs = $2 AND cleared_minor ="
+        " CASE kind WHEN $3 THEN fee_minor - amount_minor ELSE amount_minor - fee_minor END",
+        SETPAY_DB_INT(row_id), SETPAY_DB_INT(SETPAY_SETTLEMENT_REFUSED),
+        SETPAY_DB_INT(SETPAY_SETTLEMENT_CREDIT));
+}
+
+static enum setpay_error import_row(struct setpay_db *db, int64_t settlement_id,
+                                    const struct setpay_settlement_report *report,
+                                    const struct setpay_settlement_row *row)
+{
+    struct setpay_merchant_settled_step step;
+    struct named item, named;
+    int64_t row_id = 0;
+    bool is_item = setpay_settlement_kind_is_item(row->kind);
+    SETPAY_TRY(find_step(db, &row->step, &step, &item));
+    named = is_item ? item : (struct named){0};
+    if (!is_item)
+        SETPAY_TRY(find_event(db, row, &named));
+    step.is_named = named.row_id != 0;
+    uint32_t differs = setpay_merchant_settlement_compare(report, row, &step);
+    SETPAY_TRY(insert_row(db, settlement_id, row, differs, step.id, &named, &row_id));
+    if (step.is_named || !setpay_merchant_settlement_is_about(differs))
+        return SETPAY_OK;
+    if (is_item)
+        return setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
+                             SETPAY_DB_INT(row_id), SETPAY_DB_INT(step.id));
+    if (row->kind == SETPAY_SETTLEMENT_CLEARED && item.row_id != 0)
+        return clear_refused(db, item.row_id, row->amount_minor, settlement_id);
+    return SETPAY_OK;
+}
+
+/* Whether a settlement of that id is there. */
+static enum setpay_error find_known(struct setpay_db *db,
+                                    const struct setpay_settlement_report *report, bool *is_known,
+                                    struct setpay_problem *problem)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_digest digest;
+    char id[SETPAY_ID_TEXT_SIZE], at[SETPAY_TIME_TEXT_SIZE];
+    enum setpay_error error =
+        setpay_db_one(db, &rows, "SELECT digest, imported_ms FROM settlement WHERE token = $1",
+                      SETPAY_DB_ID(&report->settlement));
+    *is_known = error == SETPAY_OK;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    setpay_db_get_digest(rows, 0, &digest);
+    (void)setpay_time_format(setpay_db_get_int(rows, 1), at);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (setpay_digest_equal(&digest, &report->digest))
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_EXISTS,
+                              "line %zu: settlement %s was read in at %s with other content; ask"
+                              " the gateway which of the two holds",
+                              report->line, setpay_id_format(&report->settlement, id), at);
+}
+
+static enum setpay_error import_one(struct setpay_db *db,
+                                    const struct setpay_merchant_settlement_import *import,
+                                    const struct setpay_settlement_report *report,
+                                    struct setpay_problem *problem)
+{
+    struct setpay_settlement_view view;
+    int64_t id = 0;
+    bool is_known = false;
+    if (strcmp(report->merchant_id, import->merchant_id) != 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "line %zu: a settlement of the merchant \"%s\", expected one of"
+                                  " \"%.64s\"",
+                                  report->line, report->merchant_id, import->merchant_id);
+    SETPAY_TRY(find_known(db, report, &is_known, problem));
+    if (!is_known) {
+        SETPAY_TRY(insert_settlement(db, report, import->now_ms, &id));
+        for (size_t i = 0; i < report->row_count; i++)
+            SETPAY_TRY(import_row(db, id, report, &report->rows[i]));
+    }
+    SETPAY_TRY(setpay_merchant_settlement_find(db, &report->settlement, &view));
+    return import->visit(import->arg, &view, !is_known);
+}
+
+enum setpay_error
+setpay_merchant_settlement_import(struct setpay_db *db,
+                                  const struct setpay_merchant_settlement_import *import,
+                                  struct setpay_problem *problem)
+{
+    for (size_t i = 0; i < import->file->count; i++)
+        SETPAY_TRY(import_one(db, import, &import->file->reports[i], problem));
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ looking */
+
+#define SETTLEMENT_COLUMNS                                                                         \
+    "id, token, gateway, brand, day, currency, capture_count, capture_minor, capture_fee_minor,"   \
+    " credit_count, credit_minor, credit_fee_minor, refused_count, refused_minor, disputed_count," \
+    " disputed_minor, returned_count, returned_minor, cleared_count, cleared_minor,"               \
+    " carried_in_minor, held_minor, released_minor, repaid_count, repaid_minor, payout_minor,"     \
+    " carried_out_minor, row_count, imported_ms, (SELECT COUNT(*) FROM settlement_row"             \
+    " WHERE settlement_row.settlement_id = settlement.id AND stands = 1)"
+
+static void read_totals(struct setpay_db_rows *rows, int c, struct setpay_settlement_totals *t)
+{
+    int64_t *const values[] = {
+        &t->capture_count,     &t->capture_minor,    &t->capture_fee_minor, &t->credit_count,
+        &t->credit_minor,      &t->credit_fee_minor, &t->refused_count,     &t->refused_minor,
+        &t->disputed_count,    &t->disputed_minor,   &t->returned_count,    &t->returned_minor,
+        &t->cleared_count,     &t->cleared_minor,    &t->carried_in_minor,  &t->held_minor,
+        &t->released_minor,    &t->repaid_count,     &t->repaid_minor,      &t->payout_minor,
+        &t->carried_out_minor,
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        *values[i] = setpay_db_get_int(rows, c + (int)i);
+}
+
+static void read_settlement(struct setpay_db_rows *rows, struct setpay_settlement_view *s)
+{
+    memset(s, 0, sizeof *s);
+    s->seq = setpay_db_get_int(rows, 0);
+    setpay_db_get_id(rows, 1, &s->id);
+    setpay_db_get_text(rows, 2, s->gateway, sizeof s->gateway);
+    setpay_db_get_text(rows, 3, s->brand, sizeof s->brand);
+    setpay_db_get_text(rows, 4, s->day, sizeof s->day);
+    setpay_db_get_text(rows, 5, s->currency, sizeof s->currency);
+    read_totals(rows, 6, &s->totals);
+    s->row_count = setpay_db_get_int(rows, 27);
+    s->imported_ms = setpay_db_get_int(rows, 28);
+    s->differing_count = setpay_db_get_int(rows, 29);
+}
+
+enum setpay_error setpay_merchant_settlement_list(struct setpay_db *db, int64_t before,
+                                                  int64_t room, setpay_settlement_visit_fn *visit,
+                                                  void *visit_arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT " SETTLEMENT_COLUMNS " FROM settlement WHERE $1 = $2 OR (day, id) <"
+        " (SELECT day, id FROM settlement WHERE id = $3) ORDER BY day DESC, id DESC LIMIT $4",
+        SETPAY_DB_INT(before), SETPAY_DB_INT(INT64_MAX), SETPAY_DB_INT(before),
+        SETPAY_DB_INT(room)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_settlement_view settlement;
+        read_settlement(rows, &settlement);
+        error = visit(visit_arg, &settlement);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_merchant_settlement_find(struct setpay_db *db, const struct setpay_id *id,
+                                                  struct setpay_settlement_view *settlement)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_settlement_view found;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " SETTLEMENT_COLUMNS " FROM settlement WHERE token = $1",
+                             SETPAY_DB_ID(id)));
+    read_settlement(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    *settlement = found;
+    return SETPAY_OK;
+}
+
+/* Of a row r. Of an item that is known, its step is ours. */
+#define ROW_COLUMNS                                                                                \
+    "SELECT r.id, s.token, s.day, s.brand, s.currency, r.line, r.kind, r.step, r.xid, r.batch,"    \
+    " r.amount_minor, r.fee_minor, r.code, r.date, r.event, r.differs, r.stands, step.name,"       \
+    " purchase.order_id, step.amount_minor, purchase.currency, other.token"                        \
+    " FROM settlement_row AS r JOIN settlement AS s ON s.id = r.settlement_id"                     \
+    " LEFT JOIN step ON step.id = r.step_id AND r.step_id <> 0"                                    \
+    " LEFT JOIN purchase ON purchase.id = step.purchase_id"                                        \
+    " LEFT JOIN settlement AS other ON other.id = r.other_id AND r.other_id <> 0"
+
+static void read_row(struct setpay_db_rows *rows, struct setpay_settlement_row_view *v)
+{
+    memset(v, 0, sizeof *v);
+    v->seq = setpay_db_get_int(rows, 0);
+    setpay_db_get_id(rows, 1, &v->settlement);
+    setpay_db_get_text(rows, 2, v->day, sizeof v->day);
+    setpay_db_get_text(rows, 3, v->brand, sizeof v->brand);
+    setpay_db_get_text(rows, 4, v->currency, sizeof v->currency);
+    v->row.line = (size_t)setpay_db_get_int(rows, 5);
+    v->row.kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 6);
+    setpay_db_get_id(rows, 7, &v->row.step);
+    setpay_db_get_id(rows, 8, &v->row.xid);
+    v->row.batch = (uint32_t)setpay_db_get_int(rows, 9);
+    v->row.amount_minor = setpay_db_get_int(rows, 10);
+    v->row.fee_minor = setpay_db_get_int(rows, 11);
+    setpay_db_get_text(rows, 12, v->row.code, sizeof v->row.code);
+    setpay_db_get_text(rows, 13, v->row.date, sizeof v->row.date);
+    if (!setpay_db_is_null(rows, 14))
+        setpay_db_get_id(rows, 14, &v->row.event);
+    v->differs = (uint32_t)setpay_db_get_int(rows, 15);
+    v->stands = setpay_db_get_bool(rows, 16);
+    v->is_known = !setpay_db_is_null(rows, 17);
+    if (v->is_known) {
+        setpay_db_get_id(rows, 17, &v->id);
+        setpay_db_get_text(rows, 18, v->order_id, sizeof v->order_id);
+        v->ours.minor = setpay_db_get_int(rows, 19);
+        setpay_db_get_text(rows, 20, v->ours.currency, sizeof v->ours.currency);
+    }
+    v->has_other = !setpay_db_is_null(rows, 21);
+    if (v->has_other)
+        setpay_db_get_id(rows, 21, &v->other);
+}
+
+/* Each of its own index. */
+static const char *const by_filter[2][2] = {
+    {ROW_COLUMNS " WHERE $1 = 0 AND r.id > $2 ORDER BY r.id LIMIT $3",
+     ROW_COLUMNS " WHERE $1 = 0 AND r.stands = 1 AND r.id > $2 ORDER BY r.id LIMIT $3"},
+    {ROW_COLUMNS " WHERE r.settlement_id = $1 AND r.id > $2 ORDER BY r.id LIMIT $3",
+     ROW_COLUMNS " WHERE r.settlement_id = $1 AND r.stands = 1 AND r.id > $2"
+                 " ORDER BY r.id LIMIT $3"},
+};
+
+enum setpay_error setpay_merchant_settlement_rows(struct setpay_db *db,
+                                                  const struct setpay_settlement_rows *which,
+                                                  setpay_settlement_row_visit_fn *visit,
+                                                  void *visit_arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows, by_filter[which->settlement != 0 ? 1 : 0][which->differing ? 1 : 0],
+        SETPAY_DB_INT(which->settlement), SETPAY_DB_INT(which->after), SETPAY_DB_INT(which->room)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_settlement_row_view row;
+        read_row(rows, &row);
+        error = visit(visit_arg, &row);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+/* Kinds 1 and 2, states of a step and a batch 2 and 3 (step.h, payment_port.h), as numbers: the
+ * index is of these. The CROSS JOIN begins with its steps, which are few: not with all batches. */
+enum setpay_error setpay_merchant_unsettled(struct setpay_db *db, setpay_time_ms closed_before_ms,
+                                            int64_t after, int64_t room,
+                                            setpay_unsettled_visit_fn *visit, void *visit_arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT step.id, step.kind, step.name, purchase.xid, step.token, purchase.order_id,"
+        " step.amount_minor, purchase.currency, purchase.brand, step.batch, batch.closed_ms"
+        " FROM step CROSS JOIN purchase ON purchase.id = step.purchase_id"
+        " CROSS JOIN batch ON batch.brand = purchase.brand AND batch.number = step.batch"
+        " WHERE step.settlement_row = 0 AND step.batch <> 0 AND step.state = 2 AND step.undone = 0"
+        " AND step.kind IN (1, 2) AND batch.state = 3 AND batch.closed_ms < $1 AND step.id > $2"
+        " ORDER BY step.id LIMIT $3",
+        SETPAY_DB_INT(closed_before_ms), SETPAY_DB_INT(after), SETPAY_DB_INT(room)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_unsettled_view v = {.seq = setpay_db_get_int(rows, 0)};
+        v.is_credit = setpay_db_get_int(rows, 1) == SETPAY_MERCHANT_STEP_CREDIT;
+        setpay_db_get_id(rows, 2, &v.id);
+        setpay_db_get_id(rows, 3, &v.xid);
+        setpay_db_get_id(rows, 4, &v.token);
+        setpay_db_get_text(rows, 5, v.order_id, sizeof v.order_id);
+        v.amount.minor = setpay_db_get_int(rows, 6);
+        setpay_db_get_text(rows, 7, v.amount.currency, sizeof v.amount.currency);
+        setpay_db_get_text(rows, 8, v.brand, sizeof v.brand);
+        v.batch = (uint32_t)setpay_db_get_int(rows, 9);
+        v.closed_ms = setpay_db_get_int(rows, 10);
+        error = visit(visit_arg, &v);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_merchant_settlement_of_step(struct setpay_db *db, int64_t step_id,
+                                                     struct setpay_id *settlement,
+                                                     char day[SETPAY_SETTLEMENT_DATE_SIZE])
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT s.token, s.day FROM step JOIN settlement_row AS r ON r.id = step.settlement_row"
+        " JOIN settlement AS s ON s.id = CASE WHEN r.cleared_by <> 0 THEN r.cleared_by"
+        " ELSE r.settlement_id END WHERE step.id = $1 AND (r.code = '00' OR r.cleared_by <> 0)",
+        SETPAY_DB_INT(step_id)));
+    setpay_db_get_id(rows, 0, settlement);
+    setpay_db_get_text(rows, 1, day, SETPAY_SETTLEMENT_DATE_SIZE);
+    return setpay_db_end(rows);
+}

@@ -1,0 +1,20 @@
+/*
+ * The operator's commands about settlements. See commands.h.
+ */
+#ifndef SETPAY_MERCHANT_SETTLEMENT_COMMANDS_H
+#define SETPAY_MERCHANT_SETTLEMENT_COMMANDS_H
+
+#include "merchant/commands.h"
+
+/* {"settlements":[a settlement, with "fresh": it was not known]} of the file in "content". */
+setpay_merchant_command_fn setpay_merchant_command_settlement_import;
+/* {"settlements","has_more","next_cursor"} */
+setpay_merchant_command_fn setpay_merchant_command_settlement_list;
+/* A settlement, with its first differences. */
+setpay_merchant_command_fn setpay_merchant_command_settlement_show;
+/* {"rows","has_more","next_cursor"} */
+setpay_merchant_command_fn setpay_merchant_command_settlement_rows;
+/* {"differences","has_more","next_cursor"} */
+setpay_merchant_command_fn setpay_merchant_command_settlement_differences;
+
+#endif

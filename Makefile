@@ -855,6 +855,7 @@ UNIT_TESTS := \
 	test_store_erase \
 	test_suspense \
 	test_suspense_before \
+	test_suspense_told \
 	test_template \
 	test_tls \
 	test_under_way \

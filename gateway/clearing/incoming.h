@@ -61,6 +61,22 @@
     "ALTER TABLE suspense_clearing ADD COLUMN fee_minor INTEGER;"                                  \
     "ALTER TABLE suspense_clearing ADD COLUMN loss_minor INTEGER;"
 
+/* Of a later step: the settlement with which the merchant is told of a clearing of its presentment;
+ * 0: with none yet. What was cleared before was told by the days of settlements, which are not the
+ * order of their making. */
+#define SETPAY_SUSPENSE_TOLD_SCHEMA                                                                \
+    "ALTER TABLE suspense_clearing ADD COLUMN told_by INTEGER NOT NULL DEFAULT 0;"                 \
+    "UPDATE suspense_clearing SET told_by = COALESCE((SELECT settlement_id FROM adjustment"        \
+    " WHERE kind = " SETPAY_SQL_ADJUSTMENT_CLEARED " AND source_id = suspense_clearing.id),"       \
+    " (SELECT MIN(s.id) FROM settlement s WHERE s.brand = suspense_clearing.brand"                 \
+    " AND s.merchant_id = suspense_clearing.merchant_id"                                           \
+    " AND s.currency = suspense_clearing.currency AND suspense_clearing.created_ms <= "            \
+    "s.cut_off_ms"                                                                                 \
+    " AND suspense_clearing.created_ms > COALESCE((SELECT MAX(before.cut_off_ms)"                  \
+    " FROM settlement before WHERE before.brand = s.brand AND before.merchant_id = s.merchant_id"  \
+    " AND before.currency = s.currency AND before.day < s.day), 0)), 0);"                          \
+    "CREATE INDEX suspense_clearing_told ON suspense_clearing (told_by, brand, merchant_id);"
+
 /* Of a later step of the gateway's schema: what each issuer has taken, less interchange, so that
  * what it owes is known without a look at every presentment that ever was. The database keeps it,
  * whoever writes an answer; an audit adds it up again. */
@@ -286,9 +302,15 @@ struct setpay_suspense_told {
 };
 typedef enum setpay_error setpay_suspense_told_fn(void *arg,
                                                   const struct setpay_suspense_told *told);
-/* Those that a settlement's merchant is told of with it, behind the clearing after, at most limit:
- * what is part of it, and what was cleared to issuers up to its cut-off and behind that of the one
- * before, and moved nothing of the merchant's. */
+/* In the operation that makes a settlement: its merchant is told with it of all that was cleared up
+ * to its cut-off, and that it was not told of: once, whatever days are settled, and in which order.
+ * What is part of it as an adjustment is among these. */
+struct setpay_settlement;
+enum setpay_error
+setpay_suspense_tell(struct setpay_db *db,
+                     const struct setpay_settlement *settlement) SETPAY_MUST_CHECK;
+/* Those that a settlement's merchant is told of with it, behind the clearing after, at most limit.
+ */
 enum setpay_error setpay_suspense_told_each(struct setpay_db *db, int64_t settlement, int64_t after,
                                             int64_t limit, setpay_suspense_told_fn *each,
                                             void *arg) SETPAY_MUST_CHECK;

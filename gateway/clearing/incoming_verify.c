@@ -342,6 +342,26 @@ static enum setpay_error check_write_offs(struct setpay_look *look)
     return check_told(look);
 }
 
+/* With which settlement a merchant is told of what was cleared. */
+static enum setpay_error check_told_by(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " CLEARING_WORDS " FROM suspense_clearing WHERE told_by <> 0 AND NOT EXISTS"
+        " (SELECT 1 FROM settlement WHERE settlement.id = told_by"
+        " AND settlement.brand = suspense_clearing.brand"
+        " AND settlement.merchant_id = suspense_clearing.merchant_id"
+        " AND settlement.currency = suspense_clearing.currency"
+        " AND settlement.cut_off_ms >= suspense_clearing.created_ms) ORDER BY id",
+        "told of with a settlement that is not there, or of before, or another's:"));
+    return setpay_look_each_row(
+        look,
+        "SELECT " CLEARING_WORDS " FROM suspense_clearing WHERE EXISTS (SELECT 1 FROM adjustment"
+        " WHERE kind = " SETPAY_SQL_ADJUSTMENT_CLEARED " AND source_id = suspense_clearing.id"
+        " AND settlement_id <> told_by) ORDER BY id",
+        "told of with another settlement than it is part of:");
+}
+
 enum setpay_error setpay_look_incoming(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row_by(
@@ -380,6 +400,7 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look)
         " OR (interchange_minor IS NULL) <> (fee_minor IS NULL)"
         " OR (interchange_minor IS NULL) <> (loss_minor IS NULL) ORDER BY id",
         "without a share behind one that has it:"));
+    SETPAY_TRY(check_told_by(look));
     SETPAY_TRY(check_write_offs(look));
     if (!setpay_look_adds_up(look, SETPAY_LOOK_STEPS | SETPAY_LOOK_PAID))
         return SETPAY_OK; /* what is in suspense can't be told */

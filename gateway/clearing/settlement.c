@@ -11,6 +11,7 @@
 
 #include "common/crypto/hash.h"
 #include "gateway/clearing/ahead.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/payout.h"
 #include "gateway/clearing/reserve.h"
 #include "gateway/clearing/sql_names.h"
@@ -285,6 +286,7 @@ static enum setpay_error settle_one(struct setpay_db *db, struct setpay_settleme
         return SETPAY_E_INTERNAL;
     SETPAY_TRY(setpay_adjustment_settle(db, &like, settlement->cut_off_ms, settlement->id,
                                         &settlement->adjusted));
+    SETPAY_TRY(setpay_suspense_tell(db, settlement));
     SETPAY_TRY(suspend_refused(db, settlement));
     SETPAY_TRY(setpay_reserve_release(db, settlement));
     SETPAY_TRY(setpay_reserve_hold(db, settlement));

@@ -423,22 +423,26 @@ enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_i
 
 /* ------------------------------------------------------------------ what merchants are told */
 
+enum setpay_error setpay_suspense_tell(struct setpay_db *db,
+                                       const struct setpay_settlement *settlement)
+{
+    return setpay_db_run(db,
+                         "UPDATE suspense_clearing SET told_by = $1 WHERE told_by = 0"
+                         " AND brand = $2 AND merchant_id = $3 AND currency = $4"
+                         " AND created_ms <= $5",
+                         SETPAY_DB_INT(settlement->id), SETPAY_DB_TEXT(settlement->brand),
+                         SETPAY_DB_TEXT(settlement->merchant_id),
+                         SETPAY_DB_TEXT(settlement->currency),
+                         SETPAY_DB_INT(settlement->cut_off_ms));
+}
+
 #define TOLD                                                                                       \
     "SELECT c.id, c.token, c.account = " SETPAY_SQL_MERCHANT_PAYABLE                               \
     ", c.amount_minor, c.currency, c.reason, step.token,"                                          \
     " payment.xid, response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF                               \
-    "' FROM settlement s JOIN suspense_clearing c ON c.brand = s.brand"                            \
-    " AND c.merchant_id = s.merchant_id AND c.currency = s.currency"                               \
-    " JOIN presentment ON presentment.suspense = c.item JOIN step ON step.id = step_id"            \
-    " JOIN payment ON payment.id = step.payment_id WHERE s.id = $1 AND c.id > $2"                  \
-    " AND CASE WHEN c.account = " SETPAY_SQL_MERCHANT_PAYABLE                                      \
-    " AND c.amount_minor <> 0 THEN EXISTS (SELECT 1 FROM adjustment a"                             \
-    " WHERE a.settlement_id = s.id AND a.kind = " SETPAY_SQL_ADJUSTMENT_CLEARED                    \
-    " AND a.source_id = c.id)"                                                                     \
-    " ELSE c.created_ms <= s.cut_off_ms AND c.created_ms > COALESCE((SELECT "                      \
-    "MAX(before.cut_off_ms)"                                                                       \
-    " FROM settlement before WHERE before.brand = s.brand AND before.merchant_id = s.merchant_id"  \
-    " AND before.currency = s.currency AND before.day < s.day), 0) END ORDER BY c.id LIMIT $3"
+    "' FROM suspense_clearing c JOIN presentment ON presentment.suspense = c.item"                 \
+    " JOIN step ON step.id = step_id JOIN payment ON payment.id = step.payment_id"                 \
+    " WHERE c.told_by = $1 AND c.id > $2 ORDER BY c.id LIMIT $3"
 
 enum setpay_error setpay_suspense_told_each(struct setpay_db *db, int64_t settlement, int64_t after,
                                             int64_t limit, setpay_suspense_told_fn *each, void *arg)

@@ -799,6 +799,7 @@ UNIT_TESTS := \
 	test_http \
 	test_incoming \
 	test_incoming_back \
+	test_idempotency \
 	test_ids \
 	test_iso8583 \
 	test_issuer \

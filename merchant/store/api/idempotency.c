@@ -43,14 +43,6 @@ enum setpay_error setpay_idempotency_make(const struct setpay_digest *token, con
     return setpay_hash_one("api-body", body, &request->request_hash);
 }
 
-/* What find looks at. */
-struct row {
-    struct setpay_digest request_hash;
-    struct setpay_id owner;
-    int64_t status;
-    setpay_time_ms until_ms;
-};
-
 enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                            int64_t room, int64_t *deleted)
 {
@@ -60,6 +52,34 @@ enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms 
                              SETPAY_DB_INT(setpay_clock_agreed_ms(now_ms)), SETPAY_DB_INT(room)));
     *deleted = setpay_db_changes(db);
     return SETPAY_OK;
+}
+
+/* What find looks at. */
+struct row {
+    struct setpay_digest request_hash;
+    struct setpay_id owner;
+    int64_t status;
+    setpay_time_ms until_ms;
+    bool has_body;
+};
+
+/* What that row is to the request, as find says it. */
+static enum setpay_error judge(const struct row *row, const struct setpay_idempotency *request,
+                               const struct setpay_id *owner, setpay_time_ms now_ms,
+                               int64_t limit_ms)
+{
+    if (row->until_ms <= setpay_clock_agreed_ms(now_ms))
+        return SETPAY_E_NOT_FOUND;
+    if (!setpay_digest_equal(&row->request_hash, &request->request_hash))
+        return SETPAY_E_RRPID_REUSED;
+    if (row->status != 0)
+        return SETPAY_OK;
+    /* With what was asked for it is kept for longer than it is under way. */
+    setpay_time_ms end_ms =
+        row->has_body ? row->until_ms - SETPAY_IDEMPOTENCY_KEPT_MS + limit_ms : row->until_ms;
+    if (setpay_id_equal(&row->owner, owner) && now_ms < end_ms)
+        return SETPAY_E_UNDER_WAY;
+    return row->has_body ? SETPAY_E_EXISTS : SETPAY_E_NOT_FOUND;
 }
 
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
@@ -75,25 +95,18 @@ enum setpay_error setpay_idempotency_find(struct setpay_db *db,
                              SETPAY_DB_DIGEST(&request->scope)));
     setpay_db_get_digest(rows, 0, &row.request_hash);
     row.status = setpay_db_get_int(rows, 1);
-    setpay_db_get_buffer(rows, 2, &answer->body);
-    setpay_db_get_text(rows, 3, answer->location, sizeof answer->location);
+    row.has_body = setpay_db_get_view(rows, 2).size > 0;
     setpay_db_get_id(rows, 4, &row.owner);
     row.until_ms = setpay_db_get_int(rows, 5);
-    SETPAY_TRY(setpay_db_end(rows));
-    if (row.until_ms <= setpay_clock_agreed_ms(now_ms))
-        return SETPAY_E_NOT_FOUND;
-    if (!setpay_digest_equal(&row.request_hash, &request->request_hash))
-        return SETPAY_E_RRPID_REUSED;
-    if (row.status == 0) {
-        bool has_asked = answer->body.size > 0; /* kept for longer than it is under way */
-        setpay_time_ms end_ms =
-            has_asked ? row.until_ms - SETPAY_IDEMPOTENCY_KEPT_MS + limit_ms : row.until_ms;
-        if (setpay_id_equal(&row.owner, owner) && now_ms < end_ms)
-            return SETPAY_E_UNDER_WAY;
-        return has_asked ? SETPAY_E_EXISTS : SETPAY_E_NOT_FOUND;
+    enum setpay_error error = judge(&row, request, owner, now_ms, limit_ms);
+    if (error == SETPAY_OK || error == SETPAY_E_EXISTS) /* else it is nobody's answer */
+        setpay_db_get_buffer(rows, 2, &answer->body);
+    if (error == SETPAY_OK) {
+        setpay_db_get_text(rows, 3, answer->location, sizeof answer->location);
+        answer->status = (int)row.status;
     }
-    answer->status = (int)row.status;
-    return SETPAY_OK;
+    enum setpay_error end = setpay_db_end(rows);
+    return end != SETPAY_OK ? end : error;
 }
 
 static enum setpay_error put(struct setpay_db *db, const struct setpay_idempotency *request,

@@ -69,8 +69,8 @@ enum setpay_error setpay_idempotency_make(const struct setpay_digest *token, con
  * Inside the operation, before its effect. SETPAY_OK: there is an answer, replaced. Otherwise:
  * SETPAY_E_NOT_FOUND (go on), SETPAY_E_RRPID_REUSED (the key stands for another body),
  * SETPAY_E_UNDER_WAY, or SETPAY_E_EXISTS with what a mark holds as the answer's body. owner: of
- * this run of the program. limit_ms: how long a request may be under way. Forgets some whose time
- * is over.
+ * this run of the program. limit_ms: how long a request may be under way. With any other error than
+ * these two the answer is as it was.
  */
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
                                           const struct setpay_idempotency *request,

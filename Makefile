@@ -391,6 +391,7 @@ GATEWAY_CLI := \
 	gateway/audit_clearing.c \
 	gateway/audit_close.c \
 	gateway/audit_files.c \
+	gateway/audit_found.c \
 	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
 	gateway/audit_proof.c \
@@ -748,6 +749,7 @@ SHOP_SEED := \
 UNIT_TESTS := \
 	test_agreement \
 	test_answers \
+	test_batch_file \
 	test_books \
 	test_bytes \
 	test_ca \

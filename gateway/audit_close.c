@@ -77,11 +77,12 @@ struct books {
 
 static void read_books(const struct check *check, struct books *books)
 {
+    size_t count = 0;
+    struct setpay_audit_step *const *steps =
+        setpay_audit_batch_steps(check->run, check->part->brand, check->part->number, &count);
     memset(books, 0, sizeof *books);
-    for (size_t i = 0; i < check->run->count; i++) {
-        const struct setpay_audit_step *step = &check->run->steps[i];
-        if (step->batch != check->part->number || strcmp(step->brand, check->part->brand) != 0)
-            continue;
+    for (size_t i = 0; i < count; i++) {
+        const struct setpay_audit_step *step = steps[i];
         books->closed_ms = step->batch_open ? 0 : step->closed_ms;
         if (!step->undone)
             (void)setpay_audit_totals_add(&books->totals, step->kind, &step->amount);

@@ -2,7 +2,8 @@
  * A merchant's file against the gateway's steps, both ways: each item is looked up among the steps
  * by its id; what of the steps no item has named is missing in the file, where the batch is in it.
  *
- * How each batch was closed is looked at by itself (audit_close.c).
+ * How each batch was closed is looked at by itself (audit_close.c). Steps are found by
+ * audit_found.c.
  *
  * While a batch is open the merchant goes on: steps and undoings after the moment of the export are
  * not missed in it, as far as the two's clocks may be apart.
@@ -46,12 +47,6 @@ static bool read_step(const json_t *json, struct setpay_audit_step *step)
     return true;
 }
 
-static int by_id(const void *a, const void *b)
-{
-    const struct setpay_audit_step *one = a, *other = b;
-    return memcmp(one->id.bytes, other->id.bytes, sizeof one->id.bytes);
-}
-
 static enum setpay_error add_steps(struct setpay_audit_run *run, const json_t *list)
 {
     size_t index;
@@ -83,17 +78,7 @@ static enum setpay_error fetch(struct setpay_audit_run *run, struct setpay_probl
         json_decref(page);
         SETPAY_TRY(error);
     } while (after != 0);
-    qsort(run->steps, run->count, sizeof *run->steps, by_id);
-    return SETPAY_OK;
-}
-
-struct setpay_audit_step *setpay_audit_find_step(const struct setpay_audit_run *run,
-                                                 const char *brand, const struct setpay_id *id)
-{
-    const struct setpay_audit_step key = {.id = *id};
-    struct setpay_audit_step *step =
-        bsearch(&key, run->steps, run->count, sizeof *run->steps, by_id);
-    return step != NULL && strcmp(step->brand, brand) == 0 ? step : NULL;
+    return setpay_audit_sort_steps(run);
 }
 
 /* Whether the merchant could not know of it yet. */
@@ -235,6 +220,7 @@ static enum setpay_error look_at_part(struct setpay_audit_run *run,
     struct setpay_digest hash;
     char where[SETPAY_AUDIT_WHERE_SIZE];
     bool open = false;
+    size_t count = 0;
     (void)setpay_audit_where(part, NULL, where);
     SETPAY_TRY(setpay_batch_part_hash(part, &hash));
     if (!setpay_digest_equal(&hash, &part->hash))
@@ -246,9 +232,10 @@ static enum setpay_error look_at_part(struct setpay_audit_run *run,
         look_at_line(run, part, i);
     check_totals(run, part, where);
     setpay_audit_close_check(run, part);
-    for (size_t i = 0; i < run->count; i++)
-        open = open || (run->steps[i].batch_open && run->steps[i].batch == part->number &&
-                        strcmp(run->steps[i].brand, part->brand) == 0);
+    struct setpay_audit_step *const *steps =
+        setpay_audit_batch_steps(run, part->brand, part->number, &count);
+    for (size_t i = 0; i < count; i++)
+        open = open || steps[i]->batch_open;
     if (part->closed && open)
         FIND(run, where, "status",
              "the merchant has it as closed, by the gateway's books it is "
@@ -276,7 +263,7 @@ static void look_at_rest(struct setpay_audit_run *run)
         char where[SETPAY_AUDIT_WHERE_SIZE], id[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
         char amount[SETPAY_MONEY_TEXT_SIZE], at[SETPAY_TIME_TEXT_SIZE];
         if (step->seen || is_later(run, step, step->date_ms) ||
-            (part_of(run, step) == NULL && !run->file->batches.complete))
+            (!run->file->batches.complete && part_of(run, step) == NULL))
             continue;
         (void)snprintf(where, sizeof where, "%s batch %lu, %s %s", step->brand,
                        (unsigned long)step->batch, setpay_batch_kind_name(step->kind),
@@ -303,6 +290,7 @@ enum setpay_error setpay_audit_merchant_file(struct setpay_audit_files *files,
     if (error == SETPAY_OK)
         look_at_rest(&run);
     setpay_audit_signers_free(run.signers);
+    free(run.by_batch);
     free(run.steps);
     return error;
 }

@@ -28,7 +28,16 @@ struct setpay_audit_run {
     struct setpay_audit_signers *signers;
     struct setpay_audit_step *steps; /* owned; sorted by id */
     size_t count;
+    struct setpay_audit_step **by_batch; /* owned: the same, by brand and batch */
 };
+
+/* audit_found.c, these three. Sorts steps, and makes by_batch. SETPAY_E_NOMEM. */
+enum setpay_error setpay_audit_sort_steps(struct setpay_audit_run *run) SETPAY_MUST_CHECK;
+/* The steps of one batch: the first of count, in by_batch; NULL: none. So that a file of many
+ * batches walks through all steps once, and not once for each. */
+struct setpay_audit_step *const *setpay_audit_batch_steps(const struct setpay_audit_run *run,
+                                                          const char *brand, uint32_t batch,
+                                                          size_t *count);
 
 /* NULL: the books have none of that brand. */
 struct setpay_audit_step *setpay_audit_find_step(const struct setpay_audit_run *run,

@@ -130,8 +130,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_SUPPORT)) $(PART
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
-# Words of a command line are in no library.
+# What a command line has of its own is in no library.
 $(BUILD)/tests/test_merchant_words: $(call obj,merchant/merchant_words.c)
+$(BUILD)/tests/test_batch_file: $(call obj,gateway/audit_found.c)
 
 # Integration tests that are programs: tests/integration/NAME.c, made in the same way.
 $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)

@@ -166,8 +166,11 @@ static enum setpay_error read_totals(const struct reader *reader, const json_t *
                                      struct setpay_batch_part *part)
 {
     const json_t *list = json_object_get(json, "totals");
+    char expected[48];
+    (void)snprintf(expected, sizeof expected, "an array of at most %d totals",
+                   SETPAY_LIMIT_CURRENCIES);
     if (!json_is_array(list) || json_array_size(list) > SETPAY_LIMIT_CURRENCIES)
-        return refuse(reader, "totals", list, "an array of at most 32 totals");
+        return refuse(reader, "totals", list, expected);
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct reader inner = {.problem = reader->problem};
         (void)snprintf(inner.path, sizeof inner.path, "%.40s.totals[%zu]", reader->path, i);

@@ -398,6 +398,7 @@ GATEWAY_CLI := \
 	gateway/audit_requests.c \
 	gateway/audit_totals.c \
 	gateway/books_cli.c \
+	gateway/cutoff_cli.c \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \
 	gateway/evidence_cli.c \

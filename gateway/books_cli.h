@@ -49,6 +49,9 @@ setpay_books_whole_fn setpay_books_batch_evidence;
 /* dispute_cli.c */
 setpay_books_whole_fn setpay_books_import_disputes;
 setpay_books_whole_fn setpay_books_list_disputes;
+/* cutoff_cli.c: SETPAY_E_STATE where an issuer is out of balance; SETPAY_E_TIMEOUT where one has
+ * not answered in time, or no daemon is there to ask it. */
+setpay_books_whole_fn setpay_books_cutoff;
 /* incoming_cli.c */
 setpay_books_whole_fn setpay_books_issuer_paid;
 setpay_books_whole_fn setpay_books_issuer_paid_to;

@@ -39,6 +39,7 @@ static const struct setpay_gateway_command table[] = {
     {"ledger.balances", setpay_gateway_ledger_balances, false},
     {"issuer.list", setpay_gateway_issuer_list, false},
     {"issuer.cutoff", setpay_gateway_issuer_cutoff, true},
+    {"issuer.period", setpay_gateway_issuer_period, false},
     {"settle", setpay_gateway_settle, true},
     {"settlement.step_over", setpay_gateway_settlement_step_over, true},
     {"settlement.list", setpay_gateway_settlement_list, false},
@@ -162,6 +163,8 @@ static void on_done(void *arg, enum setpay_error error)
     if (error == SETPAY_OK) {
         if (call->command->run == setpay_gateway_issuer_list)
             setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
+        if (call->command->run == setpay_gateway_issuer_period)
+            setpay_gateway_issuer_set_running(call->result);
         log_done(call);
         setpay_control_reply(call->control, call->result);
         if (call->command->run == setpay_gateway_batch_close ||
@@ -260,6 +263,7 @@ HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
 HANDLER(on_issuer_cutoff, "issuer.cutoff")
+HANDLER(on_issuer_period, "issuer.period")
 HANDLER(on_settle, "settle")
 HANDLER(on_settlement_step_over, "settlement.step_over")
 HANDLER(on_settlement_list, "settlement.list")
@@ -323,6 +327,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
+    {"issuer.period", on_issuer_period, "what came of one that has ended: issuer, period"},
     {"settle", on_settle,
      "settle what is cleared, of the next merchants: date, force, after_brand, after_merchant_id"},
     {"settlement.step_over", on_settlement_step_over,

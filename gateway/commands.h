@@ -129,6 +129,9 @@ void setpay_gateway_log_written_off(const json_t *result);
 /* issuer_commands.c: the same. */
 setpay_gateway_command_fn setpay_gateway_issuer_list;
 setpay_gateway_command_fn setpay_gateway_issuer_cutoff;
+setpay_gateway_command_fn setpay_gateway_issuer_period;
+/* Of its result: a daemon is there that asks the issuer. */
+void setpay_gateway_issuer_set_running(json_t *result);
 /* What only the running daemon knows, added to the result of issuer.list: each line's state. */
 void setpay_gateway_issuer_add_lines(struct setpay_network *network, json_t *result);
 

@@ -192,8 +192,10 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_cutoff_flags,
      setpay_gateway_print_cut,
-     "[--issuer NAME]",
-     "end the period now, and compare totals with the issuer (all issuers)"},
+     "[--issuer NAME] [--wait SECONDS]",
+     "end the period now, and compare totals with the issuer (all issuers); --wait: for the "
+     "outcome,\n"
+     "      so long; exit status 1 where it is out of balance, 4 where it has not answered"},
     {{"issuer", "paid"},
      "issuer.paid",
      NULL,
@@ -420,6 +422,7 @@ static const struct setpay_operator_whole wholes[] = {
     {"dispute.list", setpay_books_list_disputes},
     {"dispute.evidence", setpay_books_dispute_evidence},
     {"batch.evidence", setpay_books_batch_evidence},
+    {"issuer.cutoff", setpay_books_cutoff},
     {"issuer.paid", setpay_books_issuer_paid},
     {"issuer.paid_to", setpay_books_issuer_paid_to},
     {"payout.send", setpay_books_payout_send},

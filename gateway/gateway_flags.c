@@ -3,8 +3,11 @@
  */
 #include "gateway/gateway_flags.h"
 
-const struct setpay_flag setpay_gateway_cutoff_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"},
-                                                          {0}};
+const struct setpay_flag setpay_gateway_cutoff_flags[] = {
+    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
+    {"wait", SETPAY_FLAG_NUMBER, "wait"},
+    {0},
+};
 const struct setpay_flag setpay_gateway_batch_list_flags[] = {
     {"brand", SETPAY_FLAG_TEXT, "brand"},     {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
     {"open", SETPAY_FLAG_SWITCH, "open"},     {"limit", SETPAY_FLAG_NUMBER, "limit"},

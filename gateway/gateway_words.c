@@ -227,10 +227,24 @@ static void print_totals(const char *whose, const json_t *totals)
            setpay_operator_text(totals, "net_text"));
 }
 
-static void print_issuer(const json_t *issuer)
+static void print_reconciliations(const json_t *list)
 {
     size_t index;
     const json_t *row;
+    json_array_foreach(list, index, row)
+    {
+        printf("  period %lld, %s, ended %s: %s\n",
+               (long long)json_integer_value(json_object_get(row, "period")),
+               setpay_operator_text(row, "currency"), setpay_operator_text(row, "ended"),
+               setpay_operator_text(row, "result"));
+        print_totals("ours", json_object_get(row, "ours"));
+        if (json_object_get(row, "theirs") != NULL)
+            print_totals("theirs", json_object_get(row, "theirs"));
+    }
+}
+
+static void print_issuer(const json_t *issuer)
+{
     json_int_t reversals = json_integer_value(json_object_get(issuer, "reversals_open"));
     json_int_t presentments = json_integer_value(json_object_get(issuer, "presentments_open"));
     json_int_t advices = json_integer_value(json_object_get(issuer, "advices_open"));
@@ -249,16 +263,7 @@ static void print_issuer(const json_t *issuer)
         printf("  %lld %s ended and %s last answers\n", (long long)waiting,
                setpay_noun(waiting, "period has", "periods have"),
                setpay_noun(waiting, "waits for its", "wait for their"));
-    json_array_foreach(json_object_get(issuer, "reconciliations"), index, row)
-    {
-        printf("  period %lld, %s, ended %s: %s\n",
-               (long long)json_integer_value(json_object_get(row, "period")),
-               setpay_operator_text(row, "currency"), setpay_operator_text(row, "ended"),
-               setpay_operator_text(row, "result"));
-        print_totals("ours", json_object_get(row, "ours"));
-        if (json_object_get(row, "theirs") != NULL)
-            print_totals("theirs", json_object_get(row, "theirs"));
-    }
+    print_reconciliations(json_object_get(issuer, "reconciliations"));
 }
 
 void setpay_gateway_print_issuers(const json_t *result)
@@ -278,12 +283,19 @@ void setpay_gateway_print_cut(const json_t *result)
 {
     size_t index;
     const json_t *row;
+    bool all_done = true;
     json_array_foreach(json_object_get(result, "cut"), index, row)
     {
-        printf("%s: period %lld has ended\n", setpay_operator_text(row, "issuer"),
-               (long long)json_integer_value(json_object_get(row, "period")));
+        const json_t *list = json_object_get(row, "reconciliations");
+        bool done = json_is_true(json_object_get(row, "totalled"));
+        printf("%s: period %lld has ended%s\n", setpay_operator_text(row, "issuer"),
+               (long long)json_integer_value(json_object_get(row, "period")),
+               done && json_array_size(list) == 0 ? "; nothing was booked in it" : "");
+        print_reconciliations(list);
+        all_done = all_done && done;
     }
-    puts("What it comes to is compared once all of it is answered: see issuer list.");
+    if (!all_done)
+        puts("What it comes to is compared once all of it is answered: see issuer list.");
 }
 
 void setpay_gateway_print_presentment(const json_t *one)

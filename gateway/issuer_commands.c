@@ -205,3 +205,36 @@ enum setpay_error setpay_gateway_issuer_cutoff(struct setpay_db *db, const json_
     *result = json_pack("{s:o}", "cut", list);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
+
+enum setpay_error setpay_gateway_issuer_period(struct setpay_db *db, const json_t *args,
+                                               const struct setpay_vault *vault, json_t **result,
+                                               struct setpay_problem *problem)
+{
+    static const char *const names[] = {"issuer", "period", NULL};
+    const char *issuer = NULL;
+    int64_t period = 0;
+    bool totalled = false;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "issuer", true, &issuer, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "period", true, 0, INT64_MAX, &period, problem));
+    json_t *list = json_array();
+    enum setpay_error error =
+        setpay_reconciliation_of_period(db, issuer, period, &totalled, add_reconciliation, list);
+    if (error == SETPAY_E_NOT_FOUND)
+        error = setpay_problem_set(problem, error, "no period %lld of the issuer %.64s has ended",
+                                   (long long)period, issuer);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    /* On a stopped daemon's database nobody asks the issuer (setpay_gateway_issuer_set_running). */
+    *result = json_pack("{s:s, s:I, s:b, s:b, s:o}", "issuer", issuer, "period", (json_int_t)period,
+                        "totalled", (int)totalled, "running", 0, "reconciliations", list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+void setpay_gateway_issuer_set_running(json_t *result)
+{
+    json_object_set_new(result, "running", json_true());
+}

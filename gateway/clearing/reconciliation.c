@@ -351,16 +351,10 @@ enum setpay_error setpay_reconciliation_answer(struct setpay_db *db,
         SETPAY_DB_INT(answered->id));
 }
 
-enum setpay_error setpay_reconciliation_each_newest(struct setpay_db *db, const char *issuer,
-                                                    int64_t limit,
-                                                    setpay_reconciliation_each_fn *each, void *arg)
+static enum setpay_error end_each(struct setpay_db_rows *rows, setpay_reconciliation_each_fn *each,
+                                  void *arg)
 {
-    struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT " COLUMNS " FROM reconciliation WHERE issuer = $1"
-                                " ORDER BY period DESC, currency LIMIT $2",
-                                SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(limit)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_reconciliation found;
         read_row(rows, &found);
@@ -368,4 +362,34 @@ enum setpay_error setpay_reconciliation_each_newest(struct setpay_db *db, const 
     }
     enum setpay_error end = setpay_db_end(rows);
     return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_reconciliation_each_newest(struct setpay_db *db, const char *issuer,
+                                                    int64_t limit,
+                                                    setpay_reconciliation_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " COLUMNS " FROM reconciliation WHERE issuer = $1"
+                                " ORDER BY period DESC, currency LIMIT $2",
+                                SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(limit)));
+    return end_each(rows, each, arg);
+}
+
+enum setpay_error setpay_reconciliation_of_period(struct setpay_db *db, const char *issuer,
+                                                  int64_t period, bool *totalled,
+                                                  setpay_reconciliation_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    int64_t found = 0;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, "SELECT totalled FROM reconciliation_cut WHERE issuer = $1 AND period = $2",
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(period)));
+    SETPAY_TRY(one_number(rows, &found));
+    *totalled = found != 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " COLUMNS " FROM reconciliation WHERE issuer = $1"
+                                " AND period = $2 ORDER BY currency",
+                                SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(period)));
+    return end_each(rows, each, arg);
 }

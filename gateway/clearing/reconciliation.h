@@ -142,4 +142,11 @@ enum setpay_error setpay_reconciliation_each_newest(struct setpay_db *db, const 
                                                     setpay_reconciliation_each_fn *each,
                                                     void *arg) SETPAY_MUST_CHECK;
 
+/* Those of one period, by currency. totalled: whether it is added up, so that there are no more to
+ * come. SETPAY_E_NOT_FOUND: no such period has ended. */
+enum setpay_error setpay_reconciliation_of_period(struct setpay_db *db, const char *issuer,
+                                                  int64_t period, bool *totalled,
+                                                  setpay_reconciliation_each_fn *each,
+                                                  void *arg) SETPAY_MUST_CHECK;
+
 #endif

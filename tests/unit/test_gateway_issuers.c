@@ -235,6 +235,52 @@ static void cut_and_die(void)
     (void)test_run_to_end("setpay-gateway", words, NULL);
 }
 
+/* --wait, for so many seconds at most: what it prints, and how it ends. */
+static void expect_waited(const char *seconds, int status, const char *words)
+{
+    char path[TEST_PATH_SIZE];
+    char *said = NULL;
+    const char *all[] = {"--config", test_path(gateway->folder, "gateway.conf", path),
+                         "issuer",   "cutoff",
+                         "--issuer", "sim",
+                         "--wait",   seconds,
+                         NULL};
+    int found = test_run_to_end("setpay-gateway", all, &said);
+    if (found != status || strstr(said, words) == NULL)
+        fail_msg("exit status %d, expected %d and '%s' in:\n%s", found, status, words, said);
+    free(said);
+}
+
+static void waits_for_the_outcome(void **state)
+{
+    struct test_paid paid;
+    (void)state;
+    expect_waited("30", 0, "has ended; nothing was booked in it");
+    sell(&paid, holder, 70);
+    script("silent_reconciliations", 1); /* it takes a moment */
+    expect_waited("30", 0, "in balance");
+    expect_totals("sim", (const int64_t[]){1, 70, 0, 0, 0, 0});
+    test_paid_clear(&paid);
+    sell(&paid, holder, 71);
+    script("wrong_totals", 1);
+    expect_waited("30", 1, "out of balance");
+    test_gateway_wait_log(gateway, "level=error event=reconciliation.out_of_balance", 2);
+    test_paid_clear(&paid);
+    /* As long as it is said, and no longer. */
+    sell(&paid, holder, 72);
+    script("silent_reconciliations", 2);
+    expect_waited("0", 4, "What it comes to is compared once all of it is answered");
+    expect_totals("sim", (const int64_t[]){1, 72, 0, 0, 0, 0});
+    test_paid_clear(&paid);
+    /* Nobody answers a daemon that does not run. */
+    sell(&paid, holder, 73);
+    test_gateway_stop(gateway);
+    expect_waited("60", 4, "What it comes to is compared once all of it is answered");
+    restart();
+    expect_totals("sim", (const int64_t[]){1, 73, 0, 0, 0, 0});
+    test_paid_clear(&paid);
+}
+
 static void compares_once_across_a_kill(void **state)
 {
     static const struct {
@@ -762,6 +808,7 @@ int main(void)
         cmocka_unit_test(waits_for_the_last_answer),
         cmocka_unit_test(says_what_differs),
         cmocka_unit_test(asks_again_until_answered),
+        cmocka_unit_test(waits_for_the_outcome),
         cmocka_unit_test(compares_once_across_a_kill),
         cmocka_unit_test(cuts_by_itself),
         cmocka_unit_test(a_cut_of_the_future_stops_none),

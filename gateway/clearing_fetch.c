@@ -157,7 +157,7 @@ enum setpay_error setpay_clearing_fetch(setpay_clearing_ask_fn *ask_fn, void *ar
                                         struct setpay_problem *problem)
 {
     /* In this order: what is answered in between is in a later part. */
-    static const char *const parts[] = {"open", "sales", "answered"};
+    static const char *const parts[] = {"open", "sales", "answered", "claimed"};
     const struct fetch fetch = {ask_fn, arg, compare, problem};
     setpay_time_ms from_ms, to_ms;
     setpay_clearing_compare_window(compare, &from_ms, &to_ms);

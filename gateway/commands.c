@@ -335,7 +335,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
     {"clearing.items", on_clearing_items, "what was settled: settlement, after"},
     {"clearing.window", on_clearing_window,
-     "what an issuer's file is compared with: part (open, sales, answered), from_ms, to_ms, "
+     "what an issuer's file is compared with: part (open, sales, answered, claimed), from_ms, "
+     "to_ms, "
      "after_ms, after"},
     {"clearing.named", on_clearing_named, "what issuers know by these names: names"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},

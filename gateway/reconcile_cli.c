@@ -82,7 +82,7 @@ enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
 /* ------------------------------------------------------------------ the result */
 
 struct found {
-    json_t *differences, *elsewhere;
+    json_t *differences, *elsewhere, *claimed;
 };
 
 static void on_difference(void *arg, enum setpay_difference difference, const char *id, size_t line,
@@ -110,12 +110,28 @@ static void on_elsewhere(void *arg, const struct setpay_clearing_item *item, con
                                     item->amount.currency, "from", first, "to", last));
 }
 
+static void on_claimed(void *arg, const struct setpay_clearing_item *item)
+{
+    const struct found *found = arg;
+    char id[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE], cleared[SETPAY_TIME_TEXT_SIZE];
+    struct setpay_money charged = item->amount;
+    charged.minor = item->charged_minor;
+    json_array_append_new(
+        found->claimed,
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "id",
+                  setpay_id_format(&item->step, id), "brand", item->brand, "merchant_id",
+                  item->merchant_id, "amount_text", setpay_money_format(&charged, amount), "amount",
+                  (json_int_t)charged.minor, "currency", charged.currency, "response_code",
+                  item->response_code, "cleared", setpay_time_format(item->charged_ms, cleared)));
+}
+
 static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **result,
                                  size_t *differences)
 {
-    struct found found = {json_array(), json_array()};
+    struct found found = {json_array(), json_array(), json_array()};
     json_t *counts = json_object();
     r->elsewhere_cb = on_elsewhere;
+    r->claimed_cb = on_claimed;
     enum setpay_error error = setpay_clearing_compare_run(r, on_difference, &found, differences);
     for (int d = 1; d < SETPAY_DIFFERENCES; d++)
         json_object_set_new(counts, setpay_difference_name((enum setpay_difference)d),
@@ -124,16 +140,18 @@ static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **res
         const char *first, *last;
         (void)setpay_clearing_compare_days(r, &first, &last);
         *result = json_pack(
-            "{s:b, s:s, s:s?, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "ok",
+            "{s:b, s:s, s:s?, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O, s:O, s:O}", "ok",
             (int)(*differences == 0), "issuer", r->file->issuer, "section", r->issuer, "from",
             r->file->from, "to", r->file->to, "compared_from", first, "compared_to", last,
             "outside", (json_int_t)r->outside, "rows", (json_int_t)r->looked_at, "matched",
             (json_int_t)r->matched, "found", (json_int_t)*differences, "counts", counts,
-            "differences", found.differences, "elsewhere", found.elsewhere);
+            "differences", found.differences, "elsewhere", found.elsewhere, "claimed",
+            found.claimed);
         error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     json_decref(found.differences);
     json_decref(found.elsewhere);
+    json_decref(found.claimed);
     json_decref(counts);
     return error;
 }
@@ -243,6 +261,14 @@ void setpay_books_print_reconciled(const json_t *result)
         if (strcmp(setpay_operator_text(one, "from"), setpay_operator_text(one, "to")) != 0)
             printf(" to %s", setpay_operator_text(one, "to"));
         puts(".");
+    }
+    json_array_foreach(json_object_get(result, "claimed"), index, one)
+    {
+        printf("Claimed: %s, %s of %s %s, refused with response code %s, and cleared to the "
+               "merchant on %.10s; the issuer has not booked it in this file.\n",
+               setpay_operator_text(one, "id"), setpay_operator_text(one, "amount_text"),
+               setpay_operator_text(one, "brand"), setpay_operator_text(one, "merchant_id"),
+               setpay_operator_text(one, "response_code"), setpay_operator_text(one, "cleared"));
     }
     json_int_t outside = json_integer_value(json_object_get(result, "outside"));
     if (strcmp(setpay_operator_text(result, "from"),

@@ -279,7 +279,8 @@ static enum setpay_error read_part(const json_t *args, enum setpay_clearing_part
         enum setpay_clearing_part part;
     } parts[] = {{"open", SETPAY_CLEARING_OPEN},
                  {"sales", SETPAY_CLEARING_SALES},
-                 {"answered", SETPAY_CLEARING_ANSWERED}};
+                 {"answered", SETPAY_CLEARING_ANSWERED},
+                 {"claimed", SETPAY_CLEARING_CLAIMED}};
     const char *name = NULL;
     SETPAY_TRY(setpay_json_arg_text(args, "part", true, &name, problem));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -288,7 +289,8 @@ static enum setpay_error read_part(const json_t *args, enum setpay_clearing_part
             return SETPAY_OK;
     }
     return setpay_problem_set(problem, SETPAY_E_INVALID,
-                              "part: found '%.20s', expected open, sales or answered", name);
+                              "part: found '%.20s', expected open, sales, answered or claimed",
+                              name);
 }
 
 enum setpay_error setpay_gateway_clearing_window(struct setpay_db *db, const json_t *args,

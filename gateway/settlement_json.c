@@ -59,7 +59,7 @@ json_t *setpay_clearing_item_json(const struct setpay_clearing_item *i)
 {
     char step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, s:s, s:I, s:i, s:I, s:b, s:s, "
-                     "s:I, s:s, s:I, s:I, s:I}",
+                     "s:I, s:I, s:s, s:I, s:I, s:I}",
                      "id", (json_int_t)i->id, "step", setpay_id_format(&i->step, step), "xid",
                      setpay_id_format(&i->xid, xid), "brand", i->brand, "merchant_id",
                      i->merchant_id, "credits", (int)i->credits, "sale", (int)i->sale, "unsold",
@@ -67,9 +67,9 @@ json_t *setpay_clearing_item_json(const struct setpay_clearing_item *i)
                      i->amount.currency, "fee", (json_int_t)i->fee_minor, "batch", (int)i->batch,
                      "settlement", (json_int_t)i->settlement, "acknowledged", (int)i->acknowledged,
                      "response_code", i->response_code, "charged", (json_int_t)i->charged_minor,
-                     "issuer", i->issuer, "presented_ms", (json_int_t)i->presented_ms,
-                     "acknowledged_ms", (json_int_t)i->acknowledged_ms, "undone_ms",
-                     (json_int_t)i->undone_ms);
+                     "charged_ms", (json_int_t)i->charged_ms, "issuer", i->issuer, "presented_ms",
+                     (json_int_t)i->presented_ms, "acknowledged_ms", (json_int_t)i->acknowledged_ms,
+                     "undone_ms", (json_int_t)i->undone_ms);
 }
 
 json_t *setpay_dispute_json(const struct setpay_gateway_dispute *d)
@@ -184,6 +184,7 @@ enum setpay_error setpay_clearing_item_from_json(const json_t *json,
         !take_int(json, "settlement", &i.settlement) ||
         !take_text(json, "response_code", i.response_code, sizeof i.response_code) ||
         !take_int(json, "charged", &i.charged_minor) ||
+        !take_int(json, "charged_ms", &i.charged_ms) ||
         !take_text(json, "issuer", i.issuer, sizeof i.issuer) ||
         !take_int(json, "presented_ms", &i.presented_ms) ||
         !take_int(json, "undone_ms", &i.undone_ms) ||

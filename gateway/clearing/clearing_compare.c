@@ -14,6 +14,10 @@
  * In the file of one issuer a row of what was presented to another is of nothing of ours; that
  * other's file must hold it all the same.
  *
+ * What the issuer has refused and was cleared to its merchant all the same is claimed from it. In
+ * whose file it is to be nobody knows: it is no difference where it is in none, but it is told with
+ * the days on which it was cleared.
+ *
  * Of a file of many days only some may be compared. A row of another day is not judged; but it says
  * what the issuer has, so that what it names is not missing, and what it gives back of a sale is
  * not owed.
@@ -468,6 +472,26 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
              amount, item->brand, item->merchant_id, item->response_code);
 }
 
+/* Whether a row of the file has booked it, of whatever day. */
+static bool is_booked(const struct run *run, size_t at)
+{
+    return run->lines[at] != 0 && /* behind the header */
+           strcmp(run->c->file->rows[run->lines[at] - 2].result, "00") == 0;
+}
+
+/* Refused for good, as both have it; but its merchant was paid, since it was charged after all. */
+static void look_at_claimed(struct run *run, size_t at)
+{
+    const struct setpay_clearing_item *item = &run->c->items[at];
+    if (!item->acknowledged || setpay_presentment_is_taken(item->response_code) ||
+        item->charged_minor == 0 || item->charged_ms < run->from_ms ||
+        item->charged_ms >= run->to_ms || is_booked(run, at))
+        return;
+    run->c->claimed++;
+    if (run->c->claimed_cb != NULL)
+        run->c->claimed_cb(run->arg, item);
+}
+
 static void look_at_all(struct run *run)
 {
     const struct setpay_clearing_file *file = run->c->file;
@@ -487,6 +511,7 @@ static void look_at_all(struct run *run)
             look_at_sale(run, i);
         if (run->lines[i] == 0)
             look_at_item(run, item);
+        look_at_claimed(run, i);
     }
 }
 
@@ -557,7 +582,7 @@ enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
     run.reversed = calloc(c->item_count + 1, sizeof *run.reversed);
     run.unknown = calloc(c->file->row_count + 1, sizeof *run.unknown);
     memset(c->found, 0, sizeof c->found);
-    c->looked_at = c->matched = c->outside = c->elsewhere = 0;
+    c->looked_at = c->matched = c->outside = c->elsewhere = c->claimed = 0;
     bool there =
         run.inside != NULL && run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
     if (there) {

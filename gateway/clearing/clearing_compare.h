@@ -35,12 +35,17 @@ const char *setpay_difference_name(enum setpay_difference difference);
 typedef void setpay_elsewhere_cb(void *arg, const struct setpay_clearing_item *item,
                                  const char *first, const char *last);
 
+/* An item that the issuer has refused and that was cleared to its merchant on the days that are
+ * compared, so that it is claimed from the issuer: the file has not booked it. When the issuer
+ * does, it says. */
+typedef void setpay_claimed_cb(void *arg, const struct setpay_clearing_item *item);
+
 struct setpay_clearing_compare {
     const struct setpay_clearing_file *file;
     const char *acquirer; /* whose rows are looked at */
     /* Each once, sorted in place: what was presented and is not answered; what was answered,
-     * booked or undone on the days that are compared; and what the file's rows name, of whatever
-     * day. Any others change nothing. */
+     * booked, undone or cleared to its merchant on the days that are compared; and what the file's
+     * rows name, of whatever day. Any others change nothing. */
     struct setpay_clearing_item *items;
     size_t item_count;
     const char *issuer; /* whose file it is, by its section of the configuration; NULL: of all */
@@ -48,9 +53,11 @@ struct setpay_clearing_compare {
     const char *from; /* only the file's days from this one on are compared; NULL: all */
     const char *to;   /* and up to this one */
     setpay_elsewhere_cb *elsewhere_cb; /* NULL: nobody asks */
+    setpay_claimed_cb *claimed_cb;     /* the same */
     /* What came of it. */
     size_t outside;   /* rows of the acquirer, of other days */
     size_t elsewhere; /* items that an earlier file must hold: no differences */
+    size_t claimed;   /* items that a later file may hold, or none: the same */
     size_t found[SETPAY_DIFFERENCES];
     size_t looked_at; /* rows of the acquirer that were compared */
     size_t matched;   /* of those, which agree in everything */
@@ -70,9 +77,8 @@ void setpay_clearing_compare_window(const struct setpay_clearing_compare *compar
  * an item. */
 bool setpay_clearing_compare_find_issuer(struct setpay_clearing_compare *compare,
                                          char issuer[SETPAY_NETWORK_NAME_SIZE]);
-/* Pure but for the order of items; there is a day to compare. arg is also what elsewhere_cb gets.
- * differences: how many there are.
- * SETPAY_E_NOMEM. */
+/* Pure but for the order of items; there is a day to compare. arg is also what elsewhere_cb and
+ * claimed_cb get. differences: how many there are. SETPAY_E_NOMEM. */
 enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *compare,
                                               setpay_difference_cb *found, void *arg,
                                               size_t *differences) SETPAY_MUST_CHECK;

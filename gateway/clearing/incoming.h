@@ -75,7 +75,8 @@
     " AND suspense_clearing.created_ms > COALESCE((SELECT MAX(before.cut_off_ms)"                  \
     " FROM settlement before WHERE before.brand = s.brand AND before.merchant_id = s.merchant_id"  \
     " AND before.currency = s.currency AND before.day < s.day), 0)), 0);"                          \
-    "CREATE INDEX suspense_clearing_told ON suspense_clearing (told_by, brand, merchant_id);"
+    "CREATE INDEX suspense_clearing_told ON suspense_clearing (told_by, brand, merchant_id);"      \
+    "CREATE INDEX suspense_clearing_created ON suspense_clearing (created_ms, id);"
 
 /* Of a later step of the gateway's schema: what each issuer has taken, less interchange, so that
  * what it owes is known without a look at every presentment that ever was. The database keeps it,

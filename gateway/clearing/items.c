@@ -23,10 +23,11 @@
 #define TABLES                                                                                     \
     " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = step.batch_id"
 /* Behind them: where it stands in what is walked through, and whether it is one. */
-#define PRESENTED(at)                                                                              \
+#define PRESENTED(at) PRESENTED_AT(at, "presentment.id")
+#define PRESENTED_AT(at, id)                                                                       \
     "SELECT presentment.id," COLUMNS " settlement_id, acknowledged, response_code,"                \
     " CASE WHEN " IS_SALE " THEN payment.created_ms ELSE presentment.created_ms END,"              \
-    " acknowledged_ms, 0, 0, step.id, " at ", presentment.id, 1"
+    " acknowledged_ms, 0, 0, step.id, " at ", " id ", 1"
 #define OF_PRESENTMENTS " FROM presentment JOIN step ON step.id = presentment.step_id" TABLES
 #define SALE                                                                                       \
     "SELECT step.id," COLUMNS " 0, 1, '00', payment.created_ms, step.created_ms,"                  \
@@ -75,6 +76,19 @@ static void read_item(struct setpay_db_rows *rows, struct setpay_clearing_item *
     *item = i;
 }
 
+static enum setpay_error read_charged_ms(struct setpay_db *db, int64_t step_id,
+                                         setpay_time_ms *charged_ms)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT COALESCE(MAX(c.created_ms), 0) FROM presentment"
+                             " JOIN suspense_clearing c ON c.item = presentment.suspense"
+                             " WHERE step_id = $1 AND account = " SETPAY_SQL_MERCHANT_PAYABLE,
+                             SETPAY_DB_INT(step_id)));
+    *charged_ms = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error find_charged(struct setpay_db *db, int64_t step_id,
                                       struct setpay_clearing_item *item)
 {
@@ -83,7 +97,7 @@ static enum setpay_error find_charged(struct setpay_db *db, int64_t step_id,
         return SETPAY_OK;
     SETPAY_TRY(setpay_suspense_uncharged(db, step_id, item->amount.minor, &uncharged_minor));
     item->charged_minor = llabs(item->amount.minor - uncharged_minor); /* below 0 of a credit */
-    return SETPAY_OK;
+    return item->charged_minor == 0 ? SETPAY_OK : read_charged_ms(db, step_id, &item->charged_ms);
 }
 
 /* passed: how many rows, also those that are none; at: the last of them. */
@@ -150,6 +164,23 @@ static enum setpay_error select_answered(struct setpay_db *db,
                             SETPAY_DB_INT(w->to_ms), SETPAY_DB_INT(w->limit));
 }
 
+static enum setpay_error select_claimed(struct setpay_db *db,
+                                        const struct setpay_clearing_window *w,
+                                        struct setpay_db_rows **rows)
+{
+    return setpay_db_select(
+        db, rows,
+        PRESENTED_AT("c.created_ms",
+                     "c.id") " FROM suspense_clearing c"
+                             " JOIN presentment ON presentment.suspense = c.item"
+                             " JOIN step ON step.id = presentment.step_id" TABLES
+                             " WHERE c.account = " SETPAY_SQL_MERCHANT_PAYABLE
+                             " AND (c.created_ms, c.id) > ($1, $2) AND c.created_ms < $3"
+                             " ORDER BY c.created_ms, c.id LIMIT $4",
+        SETPAY_DB_INT(w->after.ms), SETPAY_DB_INT(w->after.id), SETPAY_DB_INT(w->to_ms),
+        SETPAY_DB_INT(w->limit));
+}
+
 /* Every step of that time is passed: of a reversal, what it undoes is looked at. */
 static enum setpay_error select_sales(struct setpay_db *db, const struct setpay_clearing_window *w,
                                       struct setpay_db_rows **rows)
@@ -178,6 +209,7 @@ enum setpay_error setpay_clearing_window_each(struct setpay_db *db,
             (struct setpay_clearing_at){w.from_ms, w.part == SETPAY_CLEARING_OPEN ? w.after.id : 0};
     SETPAY_TRY(w.part == SETPAY_CLEARING_OPEN       ? select_open(db, &w, &rows)
                : w.part == SETPAY_CLEARING_ANSWERED ? select_answered(db, &w, &rows)
+               : w.part == SETPAY_CLEARING_CLAIMED  ? select_claimed(db, &w, &rows)
                                                     : select_sales(db, &w, &rows));
     SETPAY_TRY(walk(db, rows, each, arg, &passed, next));
     *more = passed == w.limit;

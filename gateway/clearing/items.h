@@ -40,6 +40,7 @@ struct setpay_clearing_item {
     bool acknowledged;     /* its issuer has answered */
     char response_code[3]; /* what it said */
     int64_t charged_minor; /* of what it refused: so much was cleared to the merchant after all */
+    setpay_time_ms charged_ms;             /* when that was done last; 0: it was not */
     char issuer[SETPAY_NETWORK_NAME_SIZE]; /* by its section of the configuration */
     setpay_time_ms
         presented_ms; /* the first time: when its batch was closed, or a sale asked for */
@@ -61,6 +62,7 @@ enum setpay_clearing_part {
     SETPAY_CLEARING_SALES,    /* booked or undone on these days, and without a presentment: their
                                  batch is open, or they were undone in it; a sale may come twice */
     SETPAY_CLEARING_ANSWERED, /* presented, and answered on these days; a sale: booked */
+    SETPAY_CLEARING_CLAIMED,  /* refused, and cleared to the merchant on these days */
 };
 struct setpay_clearing_at {
     int64_t ms, id;

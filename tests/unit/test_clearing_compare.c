@@ -38,6 +38,8 @@ static enum setpay_difference kinds[16];
 static size_t lines_of[16], found_count, matched, looked_at, outside;
 static char elsewhere[64]; /* the days of the last one */
 static size_t elsewhere_count;
+static long long claimed_id; /* of the last one */
+static size_t claimed_count;
 static const char *file_to = "2026-11-26", *days_from, *days_to; /* NULL: all */
 
 /* On both sides alike; the edits follow. */
@@ -80,6 +82,12 @@ static void on_elsewhere(void *arg, const struct setpay_clearing_item *item, con
     (void)snprintf(elsewhere, sizeof elsewhere, "%lld: %s to %s", (long long)item->id, first, last);
 }
 
+static void on_claimed(void *arg, const struct setpay_clearing_item *item)
+{
+    (void)arg;
+    claimed_id = (long long)item->id;
+}
+
 static size_t reconcile_for(const char *issuer)
 {
     struct setpay_clearing_file file = {
@@ -92,17 +100,20 @@ static size_t reconcile_for(const char *issuer)
                                         .late_ms = SETPAY_HOUR_MS,
                                         .from = days_from,
                                         .to = days_to,
-                                        .elsewhere_cb = on_elsewhere};
+                                        .elsewhere_cb = on_elsewhere,
+                                        .claimed_cb = on_claimed};
     size_t differences = 0;
     (void)snprintf(file.to, sizeof file.to, "%s", file_to);
     found_count = 0;
     elsewhere[0] = '\0';
+    claimed_id = 0;
     assert_int_equal(setpay_clearing_compare_run(&c, on_difference, NULL, &differences), SETPAY_OK);
     assert_int_equal(differences, found_count);
     matched = c.matched;
     looked_at = c.looked_at;
     outside = c.outside;
     elsewhere_count = c.elsewhere;
+    claimed_count = c.claimed;
     assert_int_equal(elsewhere_count != 0, elsewhere[0] != '\0');
     return differences;
 }
@@ -280,6 +291,52 @@ static void what_was_refused_and_cleared_agrees(void **state)
     row_count = 3; /* nor is it missed: the issuer says when it charges it */
     items[3].acknowledged_ms = TO;
     assert_int_equal(reconcile_for(NULL), 0);
+}
+
+/* It is claimed from the issuer from then on, and told with the file of the days on which it was
+ * cleared, as long as that has not booked it. */
+static void what_was_refused_and_cleared_is_claimed(void **state)
+{
+    struct setpay_clearing_item *item = &items[4];
+    (void)state;
+    strcpy(item->response_code, "13");
+    item->charged_minor = 105;
+    item->charged_ms = FROM;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 0); /* the file has booked it */
+    strcpy(rows[4].result, "13");
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 1);
+    assert_int_equal(claimed_id, 5);
+    assert_int_equal(matched, 5);
+    row_count--;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 1);
+    item->presented_ms = item->acknowledged_ms = FROM - 9 * SETPAY_DAY_MS; /* whenever it was */
+    assert_int_equal(reconcile_for("sim"), 0);
+    assert_int_equal(claimed_count, 1);
+    item->charged_ms = FROM - 1;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 0);
+    item->charged_ms = TO - 1;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 1);
+    item->charged_ms = TO;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 0);
+    item->charged_ms = FROM;
+    strcpy(item->issuer, "other"); /* in that one's file */
+    assert_int_equal(reconcile_for("sim"), 0);
+    assert_int_equal(claimed_count, 0);
+    strcpy(item->issuer, "sim");
+    item->charged_minor = 0; /* written off: nobody claims it */
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 0);
+    item->charged_minor = 105;
+    strcpy(item->response_code, "00");
+    item->acknowledged_ms = FROM - 1;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(claimed_count, 0);
 }
 
 static void passes_over_other_acquirers(void **state)
@@ -675,6 +732,7 @@ int main(void)
         WITH_ITEMS(names_what_is_extra),
         WITH_ITEMS(compares_refusals),
         WITH_ITEMS(what_was_refused_and_cleared_agrees),
+        WITH_ITEMS(what_was_refused_and_cleared_is_claimed),
         WITH_ITEMS(passes_over_other_acquirers),
         WITH_ITEMS(names_other_amounts),
         WITH_ITEMS(names_other_currencies),

@@ -548,6 +548,40 @@ static int64_t charged(void)
     return minor;
 }
 
+/* What was cleared to its merchant in that time. */
+struct claimed {
+    struct setpay_clearing_window window;
+    struct setpay_clearing_item item; /* the last */
+    size_t count;
+};
+
+static enum setpay_error take_claimed(void *arg, const struct setpay_clearing_item *item)
+{
+    struct claimed *claimed = arg;
+    claimed->item = *item;
+    claimed->count++;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_claimed(struct setpay_db *db, void *arg)
+{
+    struct claimed *claimed = arg;
+    struct setpay_clearing_at next;
+    bool more;
+    return setpay_clearing_window_each(db, &claimed->window, take_claimed, claimed, &next, &more);
+}
+
+static void expect_claimed(setpay_time_ms from_ms, setpay_time_ms to_ms, size_t count)
+{
+    struct claimed claimed = {
+        .window = {
+            .part = SETPAY_CLEARING_CLAIMED, .from_ms = from_ms, .to_ms = to_ms, .limit = 9}};
+    test_day_operate(read_claimed, &claimed);
+    assert_int_equal(claimed.count, count);
+    assert_int_equal(claimed.item.charged_ms, count == 0 ? 0 : NOON);
+    assert_int_equal(claimed.item.charged_minor, count == 0 ? 0 : 2026);
+}
+
 /* An issuer that has refused a capture, and has charged it all the same: so much as was cleared to
  * the merchant can be disputed, with its share of the fee, and no more. */
 static void what_was_refused_and_cleared_is_disputed(void **state)
@@ -559,8 +593,12 @@ static void what_was_refused_and_cleared_is_disputed(void **state)
     assert_int_equal(import_at(NOON, file_of(1, &charge, 1, "EUR", OPEN)), SETPAY_E_NOT_FOUND);
     assert_non_null(strstr(importing.problem.text, "unknown: the issuer has not taken"));
     assert_int_equal(charged(), 0);
+    expect_claimed(0, INT64_MAX, 0);
     test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 2000);
     assert_int_equal(charged(), 2026);
+    expect_claimed(NOON, NOON + 1, 1);
+    expect_claimed(NOON + 1, INT64_MAX, 0);
+    expect_claimed(0, NOON, 0);
     assert_int_equal(import_at(NOON, file_of(1, &charge, 2027, "EUR", OPEN)),
                      SETPAY_E_AMOUNT_LIMIT);
     assert_non_null(strstr(importing.problem.text, "left: only 20.26 EUR"));

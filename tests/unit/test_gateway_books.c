@@ -343,6 +343,15 @@ static void what_was_cleared_to_the_merchant_agrees(void)
     edit("issuer.db", "UPDATE card_presentment SET result = '13' WHERE currency = 'USD'");
     test_gateway_start_issuer(till.gateway);
     json_decref(test_gateway_issuer(till.gateway, "status", NULL)); /* it has started */
+    /* Where it says that it has refused it, as before, it is claimed from it: by the gateway's
+     * clock, which is ahead, on a day of the file unless midnight comes in between. */
+    save_clearing("refused.csv");
+    assert_int_equal(reconcile("refused.csv"), 0);
+    expect_printed(": 7 agree with the ledger, 0 differences");
+    int64_t now_ms = setpay_clock_now_ms();
+    if (now_ms / SETPAY_DAY_MS == (now_ms + AHEAD_MS) / SETPAY_DAY_MS)
+        expect_printed("7.00 USD of visa shop, refused with response code 25, and cleared to the "
+                       "merchant on ");
 }
 
 static void reconciles_with_the_issuer(void **state)

@@ -61,7 +61,8 @@ struct made {
     int64_t minor;
     setpay_time_ms presented_ms, answered_ms; /* answered_ms 0: not yet */
     const char *code;
-    setpay_time_ms undone_ms; /* 0: it was not */
+    setpay_time_ms undone_ms;  /* 0: it was not */
+    setpay_time_ms cleared_ms; /* refused, and to its merchant all the same; 0: it was not */
 };
 static struct made books[ITEMS];
 
@@ -93,7 +94,23 @@ static void make_books(void)
             m->undone_ms = m->answered_ms + below(2 * SETPAY_DAY_MS);
         if (!sale && one_of(12))
             m->answered_ms = 0;
+        bool cleared = m->answered_ms != 0 && strcmp(m->code, "25") == 0 && one_of(2);
+        m->cleared_ms = cleared ? m->answered_ms + below(4 * SETPAY_DAY_MS) : 0;
     }
+}
+
+#define SETTLED 1 /* a settlement of long ago */
+
+/* What is behind the presentment's suspense, which is known by the xid. */
+static enum setpay_error write_cleared(struct setpay_db *db, const struct made *m)
+{
+    return setpay_db_run(
+        db,
+        "INSERT INTO suspense_clearing (token, item, number, brand, merchant_id, currency,"
+        " amount_minor, account, reason, created_ms, interchange_minor, fee_minor, loss_minor)"
+        " VALUES ($1, $1, 1, 'visa', 'shop', 'EUR', $2, $3, 'x', $4, 0, 0, 0)",
+        SETPAY_DB_ID(&m->xid), SETPAY_DB_INT(m->sort == CREDITED ? -m->minor : m->minor),
+        SETPAY_DB_INT(SETPAY_ACCOUNT_MERCHANT_PAYABLE), SETPAY_DB_INT(m->cleared_ms));
 }
 
 static enum setpay_error write_step(struct setpay_db *db, const struct made *m, int64_t payment_id)
@@ -122,14 +139,18 @@ static enum setpay_error write_step(struct setpay_db *db, const struct made *m, 
             SETPAY_DB_INT(m->minor), SETPAY_DB_INT(m->undone_ms)));
     if (m->sort == SOLD)
         return SETPAY_OK;
+    if (m->cleared_ms != 0)
+        SETPAY_TRY(write_cleared(db, m));
     return setpay_db_run(
         db,
         "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code, sent_count,"
-        " created_ms, acknowledged_ms) VALUES ($1, 1, $2, $3, 0, $4, $5)",
+        " created_ms, acknowledged_ms, settlement_id, suspense)"
+        " VALUES ($1, 1, $2, $3, 0, $4, $5, $6, $7)",
         SETPAY_DB_INT(step_id), SETPAY_DB_BOOL(m->answered_ms != 0),
         SETPAY_DB_TEXT(m->answered_ms != 0 ? m->code : ""),
         SETPAY_DB_INT(sale ? m->answered_ms + SETPAY_HOUR_MS : m->presented_ms),
-        SETPAY_DB_INT(m->answered_ms));
+        SETPAY_DB_INT(m->answered_ms), SETPAY_DB_INT(m->cleared_ms != 0 ? SETTLED : 0),
+        SETPAY_DB_ID(m->cleared_ms != 0 ? &m->xid : NULL));
 }
 
 static enum setpay_error write_item(struct setpay_db *db, const struct made *m)
@@ -163,8 +184,16 @@ static enum setpay_error write_item(struct setpay_db *db, const struct made *m)
 static enum setpay_error write_batch(struct setpay_db *db, void *arg)
 {
     (void)arg;
-    return setpay_db_run(db, "INSERT INTO batch (brand, merchant_id, number, open, opened_ms,"
-                             " closed_ms) VALUES ('visa', 'shop', 1, 1, 1, 0)");
+    SETPAY_TRY(setpay_db_run(db, "INSERT INTO batch (brand, merchant_id, number, open, opened_ms,"
+                                 " closed_ms) VALUES ('visa', 'shop', 1, 1, 1, 0)"));
+    return setpay_db_run(
+        db,
+        "INSERT INTO settlement (id, token, brand, merchant_id, currency, day, cut_off_ms,"
+        " capture_count, capture_minor, credit_count, credit_minor, fee_minor, refused_count,"
+        " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms) VALUES"
+        " ($1, zeroblob(16), 'visa', 'gone', 'EUR', '2020-01-01', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+        " 1)",
+        SETPAY_DB_INT(SETTLED));
 }
 
 #define AT_ONCE 50 /* watchers are told of no more by one operation */
@@ -316,6 +345,12 @@ static void on_difference(void *arg, enum setpay_difference difference, const ch
     say(arg, "%s %s %zu: %s\n", setpay_difference_name(difference), id, line, words);
 }
 
+static void on_claimed(void *arg, const struct setpay_clearing_item *item)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    say(arg, "claimed %s %lld\n", setpay_id_format(&item->step, id), (long long)item->charged_ms);
+}
+
 static void on_elsewhere(void *arg, const struct setpay_clearing_item *item, const char *first,
                          const char *last)
 {
@@ -328,6 +363,7 @@ static void compare(struct setpay_clearing_compare *c, struct said *said)
     char issuer[SETPAY_NETWORK_NAME_SIZE] = "";
     *said = (struct said){.text = NULL};
     c->elsewhere_cb = on_elsewhere;
+    c->claimed_cb = on_claimed;
     if (c->issuer == NULL && setpay_clearing_compare_find_issuer(c, issuer))
         c->issuer = issuer;
     say(said, "%s\n", c->issuer == NULL ? "of all" : c->issuer);
@@ -343,7 +379,7 @@ static void says_what_a_comparison_with_all_says(void **state)
 {
     struct setpay_problem problem;
     struct setpay_clearing_compare of_all = {.items = calloc(2 * ITEMS, sizeof *of_all.items)};
-    size_t found[SETPAY_DIFFERENCES] = {0}, elsewhere = 0, most = 0;
+    size_t found[SETPAY_DIFFERENCES] = {0}, elsewhere = 0, claimed = 0, most = 0;
     (void)state;
     assert_non_null(of_all.items);
     assert_int_equal(setpay_store_read(reader, read_all, &of_all), SETPAY_OK);
@@ -372,6 +408,7 @@ static void says_what_a_comparison_with_all_says(void **state)
         for (int d = 1; d < SETPAY_DIFFERENCES; d++)
             found[d] += c.found[d];
         elsewhere += c.elsewhere;
+        claimed += c.claimed;
         free(c.items);
         free(one.text);
         free(other.text);
@@ -379,6 +416,7 @@ static void says_what_a_comparison_with_all_says(void **state)
     for (int d = 1; d < SETPAY_DIFFERENCES; d++)
         assert_true(found[d] > 0); /* else the files are too good */
     assert_true(elsewhere > 0);
+    assert_true(claimed > 0);
     assert_true(most < ITEMS / 2); /* of three days of twelve, what is open, and what is named */
     free(of_all.items);
 }
@@ -396,8 +434,8 @@ static void reconciling_scans_nothing(void **state)
     struct setpay_clearing_compare c = {.file = &file, .acquirer = "4242"};
     test_plans_begin();
     assert_int_equal(setpay_clearing_fetch(ask, NULL, &c, &problem), SETPAY_OK);
-    /* three parts, three names */
-    assert_true(test_plans_expect_no_scan(folder.file, NULL, never) >= 6);
+    /* four parts, three names */
+    assert_true(test_plans_expect_no_scan(folder.file, NULL, never) >= 7);
     free(c.items);
 }
 

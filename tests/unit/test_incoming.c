@@ -293,7 +293,7 @@ static const struct {
     {"DELETE FROM suspense_clearing WHERE id = 3", "there is no clearing of suspense"},
     {"DELETE FROM suspense_clearing WHERE id = 1", "of no dispute and no clearing"},
     {"INSERT INTO suspense_clearing SELECT 9, zeroblob(16), item, 2, brand, merchant_id, currency,"
-     " 1, 5, reason, created_ms, 0, 0, 0 FROM suspense_clearing WHERE id = 3",
+     " 1, 5, reason, created_ms, 0, 0, 0, 0 FROM suspense_clearing WHERE id = 3",
      "not in the ledger: clearing 9"},
     {"DELETE FROM adjustment", "nothing was adjusted for it: kind 3 of 1"},
     {"UPDATE settlement SET cleared_minor = 199 WHERE id = 2", "199 cleared (1)"},

@@ -431,6 +431,40 @@ async function hooks(visit) {
   });
 }
 
+// What browser_owner.sh has read in: two settlements that agree, and one of what the shop has not.
+async function settlements(visit) {
+  const { page, label } = visit;
+  await step(`${label}: what was paid out`, async () => {
+    await page.goto(owner);
+    await page.getByRole("link", { name: "Settlements" }).click();
+    await page.getByRole("heading", { name: "Settlements" }).waitFor();
+    const rows = await page.locator("tbody tr").allInnerTexts();
+    return rows.length === 3 && rows.filter((row) => row.includes("all agree")).length === 2;
+  });
+  await look(visit, "owner-settlements");
+  await step(`${label}: one that agrees, row by row`, async () => {
+    await page.getByRole("row", { name: "12.50 EUR" }).getByRole("link").click();
+    await page.getByRole("heading", { name: "Row by row" }).waitFor();
+    return (await page.getByText("all agree").count()) === 1;
+  });
+  await look(visit, "owner-settlement");
+  await step(`${label}: leads to its order, and from there back`, async () => {
+    const there = page.url();
+    await page.locator("tbody").getByRole("link").first().click();
+    await page.getByRole("heading", { name: "What has happened" }).waitFor();
+    await page.locator('a[href^="/settlements/"]').first().click();
+    await page.getByRole("heading", { name: "Row by row" }).waitFor();
+    return page.url() === there;
+  });
+  await step(`${label}: what differs`, async () => {
+    await page.getByRole("link", { name: "All settlements" }).click();
+    await page.getByRole("link", { name: "What differs" }).click();
+    await page.getByText("unknown").first().waitFor();
+    return (await page.locator("tbody tr").count()) === 1;
+  });
+  await look(visit, "owner-settlements-differ");
+}
+
 async function leave(visit) {
   const { page, label } = visit;
   await step(`${label}: an order that there is none of`, async () => {
@@ -460,6 +494,7 @@ async function business(browser, label, options) {
   await goods(visit);
   await pictures(visit);
   await hooks(visit);
+  await settlements(visit);
   await leave(visit);
   await end(shopper);
   await end(visit);

@@ -6,6 +6,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
+. "$here/../support/settled.bash"
 
 says() {
     local words=$1 line
@@ -33,32 +34,6 @@ bought() {
         order_id=$(jq -r .order_id "$tmp/order") &&
         wallet pay "$(jq -r .pay_uri "$tmp/order")" --yes && merchant order capture "$order_id"
 }
-# settled_after DAYS: the gateway settles so many days later by its own clock, and by nobody else's.
-clock() { control "$(admin_socket gateway)" "{\"id\":1,\"command\":\"testing.clock\",\"args\":{\"offset_ms\":$1}}" | jq -e .ok; }
-settled_after() {
-    clock $(($1 * 86400000)) || return 1
-    gateway settle
-    local status=$?
-    clock 0 && return $status
-}
-# sealed: a file whose rows or header were edited, with totals, payout and end made anew.
-sealed() {
-    awk -F, -v OFS=, '
-        $1 == "header" || $1 == "row" { print }
-        $1 == "row" { rows++ }
-        $1 == "row" && $2 != "credit" && $8 == "00" { c++; cm += $6; cf += $7 }
-        $1 == "row" && $2 == "credit" && $8 == "00" { d++; dm += $6; df += $7 }
-        END {
-            print "items", c + 0, cm + 0, cf + 0, d + 0, dm + 0, df + 0, 0, 0
-            print "others", 0, 0, 0, 0, 0, 0
-            net = cm - cf - dm + df
-            print "payout", 0, 0, 0, 0, 0, (net > 0 ? net : 0), (net < 0 ? net : 0)
-            print rows + 0 >"/dev/stderr"
-        }' 2>"$tmp/rows" >"$tmp/body"
-    cat "$tmp/body"
-    printf 'end,%s,%s\n' "$(cat "$tmp/rows")" "$(sha256sum <"$tmp/body" | cut -d ' ' -f 1)"
-}
-other_id() { sed "s/^\(header,[^,]*,1,[^,]*,\)[^,]*/\1$1/"; } # other_id ID: another settlement's
 id_of_step() { sql merchant "SELECT lower(hex(s.token)) FROM step s JOIN purchase p ON p.id = s.purchase_id WHERE p.order_id = '$1' AND s.kind = 1"; }
 
 ok "the sandbox comes up" up

@@ -49,8 +49,9 @@ hup() { # DAEMON
     reloaded() { [ "$(reloads "$1")" -gt "$before" ]; }
     wait_for 20 reloaded "$1"
 }
-renewed_by() { # PARTY: its operator renews all certificates of the brand
-    "$bin/setpay-$1" --config "$sandbox/$1.conf" enrol --url "$url" --brand visa --renew && hup "$1"
+renews() { "$bin/setpay-$1" --config "$sandbox/$1.conf" enrol --url "$url" --brand visa --renew; }
+renewed_by() { # PARTY: its operator renews all certificates of the brand, once its daemon does not do so
+    wait_for 20 renews "$1" && hup "$1"
 }
 cn_of() { openssl x509 -in "$1" -noout -issuer -nameopt RFC2253 | sed 's/.*CN=\([^,]*\).*/\1/'; }
 

@@ -41,7 +41,8 @@ hup() { # DAEMON: until it has loaded its files again
     reloaded() { [ "$(grep -c 'event=daemon.reloaded' "$log")" -gt "$before" ]; }
     wait_for 20 reloaded
 }
-renews() { "$1" enrol --url "$(get .ca_url)" --brand visa --renew && hup "$1"; } # PARTY
+renewed() { "$1" enrol --url "$(get .ca_url)" --brand visa --renew; }
+renews() { wait_for 20 renewed "$1" && hup "$1"; } # PARTY; its daemon may be at it just then
 earlier() { (cd "$1" && ls */visa/*.*.* 2>/dev/null | grep -E '\.[0-9a-f]{16}$' | tr '\n' ' '); } # FOLDER
 settled() { [ "$(order_status "$1")" = "$2" ]; }
 voids() { api POST "/orders/$1/void" '{}' >/dev/null; wait_for 20 settled "$1" voided; }

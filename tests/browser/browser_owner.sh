@@ -16,16 +16,12 @@ ok "the sandbox comes up" up
 sells() {
     new_order "$@" && wallet pay "$uri" --yes && api POST "/orders/$order_id/capture" '{}'
 }
-reads_in() {
-    gateway report settlement --date "$day" --merchant-id "$(gateway --json merchant list | jq -r '.merchants[0].id')" \
-        --format items >"$tmp/day.csv" && merchant settlement import "$tmp/day.csv"
-}
 ok "something is sold" sells 1250 EUR "A candle"
 ok "and something in yen" sells 900 JPY "A wick"
 ok "the batch is closed" merchant batch close
 day=$(date -u +%F)
 ok "the gateway settles" settled_after 1
-ok "the shop reads in what was paid out" reads_in
+ok "the shop reads in what was paid out" read_in "$day"
 planted() {
     { head -n 1 "$tmp/day.csv" | other_id 11111111111111111111111111111111
       echo "row,capture,22222222222222222222222222222222,33333333333333333333333333333333,1,700,14,00,$day,"

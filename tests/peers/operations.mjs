@@ -62,6 +62,7 @@ await ok('there is one of each kind', async () => {
   await call('POST', `/webhooks/${hook.webhook_id}/test`, { body: {} });
   const { deliveries } = (await call('GET', `/webhooks/${hook.webhook_id}/deliveries`)).body;
   const { events } = (await call('GET', '/events?limit=1')).body;
+  const { settlements } = (await call('GET', '/settlements?limit=1')).body;
   Object.assign(one, {
     orders: [order.order_id],
     products: [name, name.toUpperCase()],
@@ -71,6 +72,7 @@ await ok('there is one of each kind', async () => {
     'shipping-methods': [name],
     'tax-rates': [rate.id],
     events: [events[0].id],
+    settlements: [settlements[0].settlement_id],
     webhooks: [hook.webhook_id, deliveries[0].delivery_id],
   });
 });

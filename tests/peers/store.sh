@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
 . "$here/../support/node.bash"
+. "$here/../support/settled.bash"
 
 ok "node is there" node --version
 ok "npm brings the libraries" npm_libraries "$build/peers"
@@ -17,6 +18,12 @@ ok "the sandbox comes up" up
 scopes=orders:read,orders:write,payments:write,refunds:write,products:read,events:read,webhooks:read,webhooks:write
 token=$(merchant --json token add --name store --scope $scopes | jq -r .token)
 script selling "$sandbox" "$(cd "$bin" && pwd)" "$token" "$tmp/store"
+
+# One settlement, of what was sold.
+day=$(date -u +%F)
+ok "the batch is closed" merchant batch close
+ok "the gateway settles" settled_after 1
+ok "what was paid out is read in" read_in "$day"
 
 # Every operation, asked rightly and in each wrong way.
 narrow() { merchant --json token add --name "$1" --scope "$2" | jq -r .token; }

@@ -27,3 +27,8 @@ sealed() {
     printf 'end,%s,%s\n' "$(cat "$tmp/rows")" "$(sha256sum <"$tmp/body" | cut -d ' ' -f 1)"
 }
 other_id() { sed "s/^\(header,[^,]*,1,[^,]*,\)[^,]*/\1$1/"; } # other_id ID: another settlement's
+# read_in DAY: the merchant reads in what the gateway has settled of that day; it stands in $tmp/day.csv.
+read_in() {
+    gateway report settlement --date "$1" --merchant-id "$(gateway --json merchant list | jq -r '.merchants[0].id')" \
+        --format items >"$tmp/day.csv" && merchant settlement import "$tmp/day.csv"
+}

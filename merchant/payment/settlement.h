@@ -22,7 +22,9 @@
 /* SQL for the migration that brings them. step.settlement_row: the first row that named the step as
  * an item, 0: none; of settlement_row, step_id: our step, 0: there is none of that name; other_id:
  * the settlement whose row had it before; cleared_minor: what of a refused item was paid later, and
- * cleared_by: with which settlement; stands: there is a difference that a person has to look at. */
+ * cleared_by: with which settlement, the last of them; is_over: of a refused item, all of it was
+ * paid, or nobody was charged for what was not; stands: there is a difference that a person has to
+ * look at. */
 #define SETPAY_MERCHANT_SETTLEMENT_SCHEMA                                                          \
     "CREATE TABLE settlement ("                                                                    \
     " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,"                   \
@@ -46,9 +48,10 @@
     " amount_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL, code TEXT NOT NULL,"              \
     " date TEXT NOT NULL, event BLOB, differs INTEGER NOT NULL, step_id INTEGER NOT NULL,"         \
     " other_id INTEGER NOT NULL, cleared_minor INTEGER NOT NULL, cleared_by INTEGER NOT NULL,"     \
-    " stands INTEGER NOT NULL);"                                                                   \
+    " is_over INTEGER NOT NULL, stands INTEGER NOT NULL);"                                         \
     "CREATE INDEX settlement_row_settlement ON settlement_row (settlement_id, id);"                \
     "CREATE INDEX settlement_row_event ON settlement_row (event, kind) WHERE event IS NOT NULL;"   \
+    "CREATE INDEX settlement_row_outcome ON settlement_row (step_id) WHERE kind IN (6, 7);"        \
     "CREATE INDEX settlement_row_stands ON settlement_row (id) WHERE stands = 1;"                  \
     "CREATE INDEX settlement_row_stands_of ON settlement_row (settlement_id, id) WHERE stands = "  \
     "1;"                                                                                           \
@@ -78,6 +81,21 @@ uint32_t setpay_merchant_settlement_compare(const struct setpay_settlement_repor
                                             const struct setpay_merchant_settled_step *step);
 /* Whether a row with these differences is about the step of that name: then it settles it. */
 bool setpay_merchant_settlement_is_about(uint32_t differs);
+
+/* What later rows say that came of a refused item: to the merchant, below 0 of a credit. */
+struct setpay_merchant_settlement_outcome {
+    int64_t row_count;
+    int64_t cleared_minor, ended_minor;
+    int64_t cleared_by; /* the settlement that has paid some of it, the last of them; 0: none */
+};
+/* One more row, cleared or ended, with its differences: one that is about another step, or that was
+ * there before, counts for nothing. */
+void setpay_merchant_settlement_came(struct setpay_merchant_settlement_outcome *outcome,
+                                     const struct setpay_settlement_row *row, uint32_t differs,
+                                     int64_t settlement_id);
+/* Whether that is all of the item: nothing more comes of it. */
+bool setpay_merchant_settlement_is_over(const struct setpay_settlement_row *row,
+                                        const struct setpay_merchant_settlement_outcome *outcome);
 
 /* ------------------------------------------------------------------ reading in */
 
@@ -115,10 +133,10 @@ enum setpay_error setpay_merchant_unsettled(struct setpay_db *db, setpay_time_ms
                                             int64_t after, int64_t room,
                                             setpay_unsettled_visit_fn *visit,
                                             void *visit_arg) SETPAY_MUST_CHECK;
-/* Of a step that was paid: with which settlement, and of which day. SETPAY_E_NOT_FOUND. */
+/* Of a step that was paid, in whole or in a part behind which no more comes: what view has of that
+ * from settlement on. SETPAY_E_NOT_FOUND. */
 enum setpay_error
 setpay_merchant_settlement_of_step(struct setpay_db *db, int64_t step_id,
-                                   struct setpay_id *settlement,
-                                   char day[SETPAY_SETTLEMENT_DATE_SIZE]) SETPAY_MUST_CHECK;
+                                   struct setpay_step_view *view) SETPAY_MUST_CHECK;
 
 #endif

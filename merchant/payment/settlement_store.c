@@ -104,8 +104,8 @@ static enum setpay_error insert_row(struct setpay_db *db, int64_t settlement_id,
         db, id,
         "INSERT INTO settlement_row (settlement_id, line, kind, step, xid, batch, amount_minor,"
         " fee_minor, code, date, event, differs, step_id, other_id, stands, cleared_minor,"
-        " cleared_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-        " 0, 0) RETURNING id",
+        " cleared_by, is_over) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+        " $15, 0, 0, 0) RETURNING id",
         SETPAY_DB_INT(settlement_id), SETPAY_DB_INT((int64_t)row->line), SETPAY_DB_INT(row->kind),
         SETPAY_DB_ID(&row->step), SETPAY_DB_ID(&row->xid), SETPAY_DB_INT(row->batch),
         SETPAY_DB_INT(row->amount_minor), SETPAY_DB_INT(row->fee_minor), SETPAY_DB_TEXT(row->code),
@@ -114,21 +114,69 @@ static enum setpay_error insert_row(struct setpay_db *db, int64_t settlement_id,
         SETPAY_DB_BOOL(differs != 0));
 }
 
-/* So much of a refused item is paid after all: once that is all of it, it stands no longer. */
-static enum setpay_error clear_refused(struct setpay_db *db, int64_t row_id, int64_t amount_minor,
-                                       int64_t settlement_id)
+/* The refused item that a step was named by. SETPAY_E_NOT_FOUND: none, or it was not refused. */
+static enum setpay_error find_refused(struct setpay_db *db, int64_t step_id, int64_t *row_id,
+                                      struct setpay_settlement_row *row, uint32_t *differs)
 {
-    SETPAY_TRY(setpay_db_run(
-        db,
-        "UPDATE settlement_row SET cleared_minor = cleared_minor + $1, cleared_by = $2"
-        " WHERE id = $3",
-        SETPAY_DB_INT(amount_minor), SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(row_id)));
+    struct setpay_db_rows *rows;
+    *row = (struct setpay_settlement_row){.line = 0};
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT r.id, r.kind, r.amount_minor, r.fee_minor, r.differs FROM step"
+                             " JOIN settlement_row AS r ON r.id = step.settlement_row"
+                             " WHERE step.id = $1 AND r.code <> '00'",
+                             SETPAY_DB_INT(step_id)));
+    *row_id = setpay_db_get_int(rows, 0);
+    row->kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 1);
+    row->amount_minor = setpay_db_get_int(rows, 2);
+    row->fee_minor = setpay_db_get_int(rows, 3);
+    *differs = (uint32_t)setpay_db_get_int(rows, 4);
+    return setpay_db_end(rows);
+}
+
+/* What all settlements say that came of it; the youngest day that paid some of it is the one that
+ * it was paid with. Kinds as numbers: the index is of these. */
+static enum setpay_error find_outcome(struct setpay_db *db, int64_t step_id,
+                                      struct setpay_merchant_settlement_outcome *outcome)
+{
+    struct setpay_db_rows *rows;
+    *outcome = (struct setpay_merchant_settlement_outcome){.row_count = 0};
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT r.kind, r.amount_minor, r.differs, s.id FROM settlement_row"
+                                " AS r JOIN settlement AS s ON s.id = r.settlement_id"
+                                " WHERE r.step_id = $1 AND r.kind IN (6, 7) ORDER BY s.day, s.id",
+                                SETPAY_DB_INT(step_id)));
+    while (setpay_db_next(rows)) {
+        const struct setpay_settlement_row row = {
+            .kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 0),
+            .amount_minor = setpay_db_get_int(rows, 1),
+        };
+        setpay_merchant_settlement_came(outcome, &row, (uint32_t)setpay_db_get_int(rows, 2),
+                                        setpay_db_get_int(rows, 3));
+    }
+    return setpay_db_end(rows);
+}
+
+/* What came of a step that its issuer has refused, from all rows that are there: in whatever order
+ * files are read in, the same stands in the end. */
+static enum setpay_error judge_refused(struct setpay_db *db, int64_t step_id)
+{
+    struct setpay_settlement_row row;
+    struct setpay_merchant_settlement_outcome outcome;
+    int64_t row_id = 0;
+    uint32_t differs = 0;
+    enum setpay_error error = find_refused(db, step_id, &row_id, &row, &differs);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    SETPAY_TRY(find_outcome(db, step_id, &outcome));
+    bool is_over = setpay_merchant_settlement_is_over(&row, &outcome);
     return setpay_db_run(
         db,
-        "UPDATE settlement_row SET stands = 0 WHERE id = $1 AND differs = $2 AND cleared_minor ="
-        " CASE kind WHEN $3 THEN fee_minor - amount_minor ELSE amount_minor - fee_minor END",
-        SETPAY_DB_INT(row_id), SETPAY_DB_INT(SETPAY_SETTLEMENT_REFUSED),
-        SETPAY_DB_INT(SETPAY_SETTLEMENT_CREDIT));
+        "UPDATE settlement_row SET cleared_minor = $1, cleared_by = $2, is_over = $3, stands = $4"
+        " WHERE id = $5",
+        SETPAY_DB_INT(outcome.cleared_minor), SETPAY_DB_INT(outcome.cleared_by),
+        SETPAY_DB_BOOL(is_over), SETPAY_DB_BOOL(!is_over || differs != SETPAY_SETTLEMENT_REFUSED),
+        SETPAY_DB_INT(row_id));
 }
 
 static enum setpay_error import_row(struct setpay_db *db, int64_t settlement_id,
@@ -149,11 +197,12 @@ static enum setpay_error import_row(struct setpay_db *db, int64_t settlement_id,
     if (step.is_named || !setpay_merchant_settlement_is_about(differs))
         return SETPAY_OK;
     if (is_item)
-        return setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
-                             SETPAY_DB_INT(row_id), SETPAY_DB_INT(step.id));
-    if (row->kind == SETPAY_SETTLEMENT_CLEARED && item.row_id != 0)
-        return clear_refused(db, item.row_id, row->amount_minor, settlement_id);
-    return SETPAY_OK;
+        SETPAY_TRY(setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
+                                 SETPAY_DB_INT(row_id), SETPAY_DB_INT(step.id)));
+    bool is_refused = is_item && strcmp(row->code, "00") != 0;
+    bool is_outcome =
+        row->kind == SETPAY_SETTLEMENT_CLEARED || row->kind == SETPAY_SETTLEMENT_ENDED;
+    return is_refused || is_outcome ? judge_refused(db, step.id) : SETPAY_OK;
 }
 
 /* Whether a settlement of that id is there. */
@@ -396,18 +445,27 @@ enum setpay_error setpay_merchant_unsettled(struct setpay_db *db, setpay_time_ms
     return error != SETPAY_OK ? error : end;
 }
 
+/* A refused one is settled once all has come that will; less than the whole may have been paid. */
 enum setpay_error setpay_merchant_settlement_of_step(struct setpay_db *db, int64_t step_id,
-                                                     struct setpay_id *settlement,
-                                                     char day[SETPAY_SETTLEMENT_DATE_SIZE])
+                                                     struct setpay_step_view *view)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(
         db, &rows,
-        "SELECT s.token, s.day FROM step JOIN settlement_row AS r ON r.id = step.settlement_row"
-        " JOIN settlement AS s ON s.id = CASE WHEN r.cleared_by <> 0 THEN r.cleared_by"
-        " ELSE r.settlement_id END WHERE step.id = $1 AND (r.code = '00' OR r.cleared_by <> 0)",
+        "SELECT s.token, s.day, r.code, r.amount_minor, r.fee_minor, r.cleared_minor,"
+        " step.amount_minor FROM step JOIN settlement_row AS r ON r.id = step.settlement_row"
+        " JOIN settlement AS s ON s.id = CASE WHEN r.code <> '00' THEN r.cleared_by"
+        " ELSE r.settlement_id END WHERE step.id = $1 AND (r.code = '00' OR r.is_over = 1)",
         SETPAY_DB_INT(step_id)));
-    setpay_db_get_id(rows, 0, settlement);
-    setpay_db_get_text(rows, 1, day, SETPAY_SETTLEMENT_DATE_SIZE);
+    char code[SETPAY_SETTLEMENT_CODE_SIZE];
+    setpay_db_get_id(rows, 0, &view->settlement);
+    setpay_db_get_text(rows, 1, view->settled_day, sizeof view->settled_day);
+    setpay_db_get_text(rows, 2, code, sizeof code);
+    int64_t amount_minor = setpay_db_get_int(rows, 3);
+    int64_t net_minor = amount_minor - setpay_db_get_int(rows, 4);
+    bool is_refused = strcmp(code, "00") != 0;
+    view->paid_minor = is_refused ? llabs(setpay_db_get_int(rows, 5)) : net_minor;
+    view->is_paid_in_part =
+        view->paid_minor < net_minor || amount_minor < setpay_db_get_int(rows, 6);
     return setpay_db_end(rows);
 }

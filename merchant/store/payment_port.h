@@ -93,7 +93,9 @@ struct setpay_step_view {
     uint32_t batch;           /* 0: none yet */
     bool is_settled;          /* of a capture or credit: the gateway has paid it, */
     struct setpay_id settlement;
-    char settled_day[SETPAY_SETTLEMENT_DATE_SIZE]; /* with that settlement, of that day */
+    char settled_day[SETPAY_SETTLEMENT_DATE_SIZE]; /* with that settlement, of that day; */
+    bool is_paid_in_part;                          /* less than all of it, and no more comes: */
+    int64_t paid_minor;                            /* so much, less its fee */
     setpay_time_ms created_ms;
     setpay_time_ms decided_ms; /* 0 before it */
 };

@@ -58,7 +58,7 @@ struct setpay_settlement_row_view {
     char currency[4];
     struct setpay_settlement_row row;
     uint32_t differs;    /* of enum setpay_settlement_difference */
-    bool stands;         /* a difference; false also where a refused one was paid in full later */
+    bool stands;         /* a difference; false also where all has come of a refused one */
     bool is_known;       /* here; else the rest but other is nothing */
     struct setpay_id id; /* by which the store knows it */
     char order_id[SETPAY_WIRE_LID_M_MAX + 1];

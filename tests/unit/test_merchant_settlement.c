@@ -218,6 +218,7 @@ struct books {
     /* Of the steps of the purchase. */
     size_t settled;
     char days[STEPS][SETPAY_SETTLEMENT_DATE_SIZE];
+    int64_t parts[STEPS]; /* -1: not in part */
 };
 
 static enum setpay_error fill(struct setpay_db *db, void *arg)
@@ -305,7 +306,8 @@ static void add_report(struct books *b, uint8_t id, const char *day, const struc
         struct setpay_settlement_row row = row_of(items[i].kind, items[i].minor, items[i].code);
         row.step = test_id((uint8_t)(0x20 + items[i].n));
         row.fee_minor = items[i].fee;
-        bool is_cleared = row.kind == SETPAY_SETTLEMENT_CLEARED;
+        bool is_cleared =
+            row.kind == SETPAY_SETTLEMENT_CLEARED || row.kind == SETPAY_SETTLEMENT_ENDED;
         if (!is_item)
             row.event = test_id((uint8_t)(0x60 + items[i].n));
         (void)snprintf(row.date, sizeof row.date, "%s", is_cleared ? "" : day);
@@ -418,6 +420,7 @@ static enum setpay_error on_step(void *arg, const struct setpay_step_view *step)
     assert_true(i < STEPS);
     b->settled += step->is_settled ? 1 : 0;
     memcpy(b->days[i], step->settled_day, sizeof b->days[i]);
+    b->parts[i] = step->is_paid_in_part ? step->paid_minor : -1;
     return SETPAY_OK;
 }
 static enum setpay_error look_at_steps(struct setpay_db *db, void *arg)
@@ -578,6 +581,9 @@ static void what_was_refused_stands_until_it_is_paid(void **state)
     add_report(b, 0x91, "2026-11-26", part, COUNT(part));
     import_all(b, SETPAY_OK, 1, 0);
     expect_differences(b, "refused:21 refused:22 ");
+    /* In part is not settled: more of it may come. */
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 0);
     add_report(b, 0x92, "2026-11-27", rest, COUNT(rest));
     b->file.reports[0].rows[0].event = test_id(0x70);
     import_all(b, SETPAY_OK, 1, 0);
@@ -585,11 +591,65 @@ static void what_was_refused_stands_until_it_is_paid(void **state)
     assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
     assert_int_equal(b->settled, 2);
     assert_string_equal(b->days[0], "2026-11-27");
+    assert_int_equal(b->parts[0], -1);
     /* The same clearing again pays nothing. */
     add_report(b, 0x93, "2026-11-28", rest, 1);
     b->file.reports[0].rows[0].event = test_id(0x70);
     import_all(b, SETPAY_OK, 1, 0);
     expect_differences(b, "duplicate:21 ");
+}
+
+/* Files come in any order: what was paid of it may be read in before its refusal. */
+static void what_was_paid_before_its_refusal_was_read_in_counts(void **state)
+{
+    static const struct item refused[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "25"},
+                                          {2, SETPAY_SETTLEMENT_CREDIT, 250, 4, "25"}};
+    static const struct item cleared[] = {{1, SETPAY_SETTLEMENT_CLEARED, 1230, 0, ""},
+                                          {2, SETPAY_SETTLEMENT_CLEARED, -200, 0, ""}};
+    static const struct item rest[] = {{2, SETPAY_SETTLEMENT_CLEARED, -46, 0, ""}};
+    struct books *b = *state;
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x92, "2026-11-27", rest, COUNT(rest));
+    b->file.reports[0].rows[0].event = test_id(0x70);
+    add_report(b, 0x91, "2026-11-26", cleared, COUNT(cleared));
+    add_report(b, 0x93, "2026-11-28", cleared, 1); /* the same once more */
+    import_all(b, SETPAY_OK, 3, 0);
+    expect_differences(b, "duplicate:21 ");
+    add_report(b, 0x90, "2026-11-25", refused, COUNT(refused));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "duplicate:21 ");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 2);
+    assert_string_equal(b->days[0], "2026-11-26");
+    assert_string_equal(b->days[1], "2026-11-27"); /* the last that paid some of it */
+}
+
+/* Paid in part, and for the rest nobody was charged: nothing more comes. */
+static void what_was_refused_is_over_where_its_rest_was_ended(void **state)
+{
+    static const struct item refused[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "25"},
+                                          {3, SETPAY_SETTLEMENT_SALE, 500, 8, "25"},
+                                          {5, SETPAY_SETTLEMENT_CAPTURE, 900, 900, "25"}};
+    static const struct item part[] = {{1, SETPAY_SETTLEMENT_CLEARED, 1000, 0, ""}};
+    static const struct item rest[] = {{1, SETPAY_SETTLEMENT_ENDED, 230, 0, ""},
+                                       {3, SETPAY_SETTLEMENT_ENDED, 492, 0, ""},
+                                       {5, SETPAY_SETTLEMENT_CLEARED, 0, 0, ""}};
+    struct books *b = *state;
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x90, "2026-11-25", refused, COUNT(refused));
+    add_report(b, 0x91, "2026-11-26", part, COUNT(part));
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "refused:21 refused:23 refused:25 ");
+    add_report(b, 0x92, "2026-11-27", rest, COUNT(rest));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 2); /* not the one of which nothing was paid */
+    assert_string_equal(b->days[0], "2026-11-26");
+    assert_int_equal(b->parts[0], 1000);
+    assert_string_equal(b->days[2], "");
+    assert_string_equal(b->days[4], "2026-11-27"); /* its fee is all of it */
+    assert_int_equal(b->parts[4], -1);
 }
 
 /* Youngest day first, whenever it was read in; pages end where they say. */
@@ -678,6 +738,8 @@ int main(void)
         BOOKS(a_refused_file_leaves_nothing),
         BOOKS(differences_are_kept_and_told),
         BOOKS(what_was_refused_stands_until_it_is_paid),
+        BOOKS(what_was_paid_before_its_refusal_was_read_in_counts),
+        BOOKS(what_was_refused_is_over_where_its_rest_was_ended),
         BOOKS(pages_follow_each_other),
         BOOKS(differences_come_in_pages),
     };

@@ -478,6 +478,7 @@ static const struct setpay_merchant_command commands[] = {
     {"batch.items", false, setpay_merchant_command_batch_items},
     {"batch.evidence", false, setpay_merchant_command_batch_evidence},
     {"settlement.import", true, setpay_merchant_command_settlement_import},
+    {"settlement.accept", true, setpay_merchant_command_settlement_accept},
     {"settlement.list", false, setpay_merchant_command_settlement_list},
     {"settlement.show", false, setpay_merchant_command_settlement_show},
     {"settlement.rows", false, setpay_merchant_command_settlement_rows},
@@ -611,6 +612,7 @@ HANDLER(setpay_merchant_on_batch_close, "batch.close")
 HANDLER(setpay_merchant_on_batch_items, "batch.items")
 HANDLER(setpay_merchant_on_batch_evidence, "batch.evidence")
 HANDLER(setpay_merchant_on_settlement_import, "settlement.import")
+HANDLER(setpay_merchant_on_settlement_accept, "settlement.accept")
 HANDLER(setpay_merchant_on_settlement_list, "settlement.list")
 HANDLER(setpay_merchant_on_settlement_show, "settlement.show")
 HANDLER(setpay_merchant_on_settlement_rows, "settlement.rows")

@@ -24,7 +24,7 @@
  * the settlement whose row had it before; cleared_minor: what of a refused item was paid later, and
  * cleared_by: with which settlement, the last of them; is_over: of a refused item, all of it was
  * paid, or nobody was charged for what was not; stands: there is a difference that a person has to
- * look at. */
+ * look at; accepted_ms: when one has, and has accepted it, with which reason; 0: nobody has. */
 #define SETPAY_MERCHANT_SETTLEMENT_SCHEMA                                                          \
     "CREATE TABLE settlement ("                                                                    \
     " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,"                   \
@@ -48,10 +48,13 @@
     " amount_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL, code TEXT NOT NULL,"              \
     " date TEXT NOT NULL, event BLOB, differs INTEGER NOT NULL, step_id INTEGER NOT NULL,"         \
     " other_id INTEGER NOT NULL, cleared_minor INTEGER NOT NULL, cleared_by INTEGER NOT NULL,"     \
-    " is_over INTEGER NOT NULL, stands INTEGER NOT NULL);"                                         \
+    " is_over INTEGER NOT NULL, stands INTEGER NOT NULL, accepted_ms INTEGER NOT NULL,"            \
+    " reason TEXT NOT NULL);"                                                                      \
     "CREATE INDEX settlement_row_settlement ON settlement_row (settlement_id, id);"                \
     "CREATE INDEX settlement_row_event ON settlement_row (event, kind) WHERE event IS NOT NULL;"   \
     "CREATE INDEX settlement_row_outcome ON settlement_row (step_id) WHERE kind IN (6, 7);"        \
+    "CREATE INDEX settlement_row_accepted ON settlement_row (settlement_id, id) WHERE"             \
+    " accepted_ms > 0;"                                                                            \
     "CREATE INDEX settlement_row_stands ON settlement_row (id) WHERE stands = 1;"                  \
     "CREATE INDEX settlement_row_stands_of ON settlement_row (settlement_id, id) WHERE stands = "  \
     "1;"                                                                                           \
@@ -116,6 +119,22 @@ setpay_merchant_settlement_import(struct setpay_db *db,
                                   const struct setpay_merchant_settlement_import *import,
                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* ------------------------------------------------------------------ accepting */
+
+struct setpay_merchant_settlement_accept {
+    struct setpay_id settlement;
+    int64_t line; /* of its file: which row */
+    const char *reason;
+    setpay_time_ms now_ms;
+};
+/* Inside an operation: a person has looked at what differs in that row, and it stands no longer.
+ * With words: SETPAY_E_NOT_FOUND (no such settlement or row), SETPAY_E_STATE (nothing stands
+ * there), SETPAY_E_EXISTS (it is accepted with another reason; the same changes nothing). */
+enum setpay_error
+setpay_merchant_settlement_accept(struct setpay_db *db,
+                                  const struct setpay_merchant_settlement_accept *accept,
+                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* ------------------------------------------------------------------ for the store
  * (merchant/store/payment_port.h) */
 
@@ -129,8 +148,8 @@ enum setpay_error setpay_merchant_settlement_rows(struct setpay_db *db,
                                                   const struct setpay_settlement_rows *which,
                                                   setpay_settlement_row_visit_fn *visit,
                                                   void *visit_arg) SETPAY_MUST_CHECK;
-enum setpay_error setpay_merchant_unsettled(struct setpay_db *db, setpay_time_ms closed_before_ms,
-                                            int64_t after, int64_t room,
+enum setpay_error setpay_merchant_unsettled(struct setpay_db *db,
+                                            const struct setpay_unsettled *which,
                                             setpay_unsettled_visit_fn *visit,
                                             void *visit_arg) SETPAY_MUST_CHECK;
 /* Of a step that was paid, in whole or in a part behind which no more comes: what view has of that

@@ -54,6 +54,8 @@ ok "what is not settled yet is not missed for a week" says '^Nothing differs, an
 ok "then it is, since its batch was closed" says "^  unsettled: capture [0-9a-f]{32}, order $first, batch 1: 12\\.50 EUR here, not settled yet since 20
 ^  unsettled: refund [0-9a-f]{32}, order $second, batch 1: 5\\.00 EUR here, not settled yet since 20" \
     merchant settlement differences --days 0
+ok "but nothing is missed from before a first day" says '^Nothing differs, and nothing is missed' \
+    merchant settlement differences --days 0 --since "$(date -u -d '2 days' +%F)"
 day=$(date -u +%F)
 ok "the gateway settles a day later" settled_after 1
 report() { gateway report settlement --date "$day" --merchant-id "$shop" --format items; }
@@ -163,6 +165,26 @@ is "as JSON, a page at a time" "$(
         [ -n "$cursor" ] || break
     done | tr '\n' ' ')" "amount amount+duplicate duplicate unknown payment+batch currency "
 
+# ------------------------------------------------------------------ what somebody has looked at
+line_of() { grep -nF -- "$1" "$tmp/planted.csv" | cut -d: -f1; }
+unknown=$(line_of 22222222222222222222222222222222)
+ok "a difference is accepted, with a reason" says "^$one, line $unknown: accepted, and not listed any more\$" \
+    merchant settlement accept "$one" --line "$unknown" --reason 'from before the restore'
+is "it is listed no more" "$(merchant --json settlement differences --days 0 | jq '[.differences[] | select(.differences == ["unknown"])] | length')" 0
+ok "its settlement has it, with the reason" says "^rows +5, of which 4 differ:\$
+unknown: capture 2{32}, .* \(line $unknown\), accepted at 20.*Z: from before the restore\$" merchant settlement show "$one"
+ok "and so have its rows" says 'unknown, accepted at 20.*Z: from before the restore$' merchant settlement rows "$one"
+is "and the API" "$(api GET "/settlements/$one" | jq -c '[.differing, .accepted[0].accepted_reason, .accepted[0].stands]')" \
+    '[4,"from before the restore",false]'
+ok "not twice with two reasons" refuses "line $unknown was accepted at 20.* with another reason" \
+    merchant settlement accept "$one" --line "$unknown" --reason 'another one'
+ok "nor what agrees" refuses 'line 2: nothing differs there that stands' merchant settlement accept "$eur" --line 2 --reason no
+ok "nor without a reason" refuses 'reason' merchant settlement accept "$one" --line 2
+is "the API takes a first day" "$(api GET "/settlements/differences?since=$day" | jq '.differences | length')" 5
+ok "what is no day" refuses "since: found 'x'; expected a date" merchant settlement differences --since x
+api GET "/settlements/differences?since=x" >"$tmp/none"
+is "nor for the API" "$(cat "$tmp/status")" 400
+
 # ------------------------------------------------------------------ the owner's pages
 owner=$(get .admin_url)
 page() { curl -sS -o "$tmp/page" -w '%{http_code}' -b "$tmp/jar" -c "$tmp/jar" "$@"; }
@@ -173,15 +195,15 @@ is "the owner signs in" "$(page --data-urlencode "csrf=$(grep -o 'name="csrf" va
     -d "name=$(get .admin_account)" --data-urlencode "password@$(get .admin_password_file)" "$owner/signin")" 303
 is "and sees the settlements" "$(page "$owner/settlements")" 200
 ok "with their sums, and how many rows differ" shows "<a href=\"/settlements/$eur\">" '47.50 EUR' 'all agree' \
-    '<span class="badge bad">5</span>' 'aria-current="page">Settlements</a>'
+    '<span class="badge bad">4</span>' 'aria-current="page">Settlements</a>'
 is "one of them" "$(page "$owner/settlements/$eur")" 200
 ok "how it comes about, and its rows" shows '<dt>Gross</dt><dd>47.50 EUR</dd>' '<dt>Fees of captures</dt>' \
     "<a href=\"/orders/$first\">" 'all agree'
 is "one that differs" "$(page "$owner/settlements/$one")" 200
 ok "what, and where it was first" shows '<span class="badge bad">amount, duplicate</span>' "<a href=\"/settlements/$eur\">another one</a>" \
-    '9.01 EUR' '9.00 EUR' "<a href=\"/orders/$third\">"
+    '9.01 EUR' '9.00 EUR' 'accepted: from before the restore' "<a href=\"/orders/$third\">"
 is "what differs in all of them" "$(page "$owner/settlements?differs=1")" 200
-ok "is on one page" shows '<span class="badge bad">unknown</span>' '<span class="badge bad">currency</span>' "<a href=\"/settlements/$two\">"
+ok "is on one page" shows '<span class="badge bad">amount, duplicate</span>' '<span class="badge bad">currency</span>' "<a href=\"/settlements/$two\">"
 is "there is no other settlement" "$(page "$owner/settlements/77777777777777777777777777777777"), $(page "$owner/settlements/x")" "404, 404"
 is "nor page" "$(page "$owner/settlements?cursor=x"), $(page "$owner/settlements?differs=1&cursor=7"), $(page "$owner/settlements/$eur?cursor=-1")" \
     "404, 404, 404"

@@ -219,6 +219,7 @@ struct books {
     size_t settled;
     char days[STEPS][SETPAY_SETTLEMENT_DATE_SIZE];
     int64_t parts[STEPS]; /* -1: not in part */
+    struct setpay_merchant_settlement_accept accept;
 };
 
 static enum setpay_error fill(struct setpay_db *db, void *arg)
@@ -652,6 +653,65 @@ static void what_was_refused_is_over_where_its_rest_was_ended(void **state)
     assert_int_equal(b->parts[4], -1);
 }
 
+static enum setpay_error accept_row(struct setpay_db *db, void *arg)
+{
+    struct books *b = arg;
+    return setpay_merchant_settlement_accept(db, &b->accept, &b->problem);
+}
+static void accept_line(struct books *b, uint8_t settlement, int64_t line, const char *reason,
+                        enum setpay_error expected)
+{
+    b->accept = (struct setpay_merchant_settlement_accept){
+        .settlement = test_id(settlement), .line = line, .reason = reason, .now_ms = NOW_MS + 5};
+    assert_int_equal(setpay_store_submit_wait(b->store, accept_row, b), expected);
+}
+
+/* A person has looked: it is listed no more, with the reason, whatever comes later. */
+static void what_was_accepted_stands_no_longer(void **state)
+{
+    static const struct item wrong[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1240, 20, "25"},
+                                        {9, SETPAY_SETTLEMENT_CAPTURE, 77, 1, "00"},
+                                        {3, SETPAY_SETTLEMENT_SALE, 500, 8, "00"}};
+    static const struct item paid[] = {{1, SETPAY_SETTLEMENT_CLEARED, 100, 0, ""}};
+    struct books *b = *state;
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x90, "2026-11-25", wrong, COUNT(wrong));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "amount,refused:21 unknown:29 ");
+    accept_line(b, 0x90, 2, "the gateway has written it off", SETPAY_OK);
+    expect_differences(b, "unknown:29 ");
+    accept_line(b, 0x90, 2, "the gateway has written it off", SETPAY_OK);
+    accept_line(b, 0x90, 2, "another one", SETPAY_E_EXISTS);
+    accept_line(b, 0x90, 4, "it agrees", SETPAY_E_STATE);
+    accept_line(b, 0x90, 5, "no such row", SETPAY_E_NOT_FOUND);
+    accept_line(b, 0x91, 2, "no such settlement", SETPAY_E_NOT_FOUND);
+    add_report(b, 0x92, "2026-11-26", paid, COUNT(paid));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "unknown:29 ");
+    b->asked = test_id(0x90);
+    look(b, read_one, SETPAY_OK);
+    assert_int_equal(json_integer_value(json_object_get(b->json, "differing")), 1);
+    assert_string_equal(rows_text(b, "differences"), "unknown:29 ");
+    assert_string_equal(rows_text(b, "accepted"), "amount,refused:21 ");
+    const json_t *row = json_array_get(json_object_get(b->json, "accepted"), 0);
+    char at[SETPAY_TIME_TEXT_SIZE];
+    assert_string_equal(json_string_value(json_object_get(row, "accepted")),
+                        setpay_time_format(NOW_MS + 5, at));
+    assert_string_equal(json_string_value(json_object_get(row, "accepted_reason")),
+                        "the gateway has written it off");
+    assert_true(json_is_false(json_object_get(row, "stands")));
+}
+
+/* What was captured before files were read in need not be missed. */
+static void nothing_is_missed_from_before_a_day(void **state)
+{
+    struct books *b = *state;
+    b->wanted.closed_since_ms = NOW_MS;
+    expect_differences(b, "unsettled:21 unsettled:22 unsettled:23 unsettled:25 ");
+    b->wanted.closed_since_ms = NOW_MS + 1;
+    expect_differences(b, "");
+}
+
 /* Youngest day first, whenever it was read in; pages end where they say. */
 static void pages_follow_each_other(void **state)
 {
@@ -740,6 +800,8 @@ int main(void)
         BOOKS(what_was_refused_stands_until_it_is_paid),
         BOOKS(what_was_paid_before_its_refusal_was_read_in_counts),
         BOOKS(what_was_refused_is_over_where_its_rest_was_ended),
+        BOOKS(what_was_accepted_stands_no_longer),
+        BOOKS(nothing_is_missed_from_before_a_day),
         BOOKS(pages_follow_each_other),
         BOOKS(differences_come_in_pages),
     };

@@ -17,11 +17,15 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#define SETPAY_MERCHANT_COMMAND_BRANDS_MAX 16 /* as many as a merchant may have */
+
 /* What a command works with besides the database. */
 struct setpay_merchant_context {
     const struct setpay_payment_port *port;
     struct setpay_order_links links;
-    const char *merchant_id;
+    const char *merchant_id, *gateway_id;
+    const char *brands[SETPAY_MERCHANT_COMMAND_BRANDS_MAX]; /* of the configuration */
+    size_t brand_count;
     struct setpay_shop_settings shop;
     bool daemon_runs; /* the gateway can be asked */
     setpay_time_ms now_ms;
@@ -73,6 +77,7 @@ setpay_control_handler_fn setpay_merchant_on_batch_items;
 setpay_control_handler_fn setpay_merchant_on_batch_evidence;
 setpay_control_handler_fn setpay_merchant_on_settlement_import;
 setpay_control_handler_fn setpay_merchant_on_settlement_accept;
+setpay_control_handler_fn setpay_merchant_on_settlement_forget;
 setpay_control_handler_fn setpay_merchant_on_settlement_list;
 setpay_control_handler_fn setpay_merchant_on_settlement_show;
 setpay_control_handler_fn setpay_merchant_on_settlement_rows;
@@ -128,6 +133,8 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
      "read the gateway's file of settlements in: content"},                                        \
     {"settlement.accept", setpay_merchant_on_settlement_accept,                                    \
      "what differs in a row is looked at, and accepted: settlement_id, line, reason"},             \
+    {"settlement.forget", setpay_merchant_on_settlement_forget,                                    \
+     "take one back, as if it had never been read in: settlement_id, reason"},                     \
     {"settlement.list", setpay_merchant_on_settlement_list, "settlements: limit, cursor"},         \
     {"settlement.show", setpay_merchant_on_settlement_show, "a settlement: settlement_id"},        \
     {"settlement.rows", setpay_merchant_on_settlement_rows,                                        \

@@ -32,6 +32,11 @@ const struct setpay_flag setpay_merchant_settlement_accept_flags[] = {
     {0},
 };
 
+const struct setpay_flag setpay_merchant_settlement_forget_flags[] = {
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
+
 /* ------------------------------------------------------------------ the file */
 
 static enum setpay_error read_stream(FILE *file, const char *path, struct setpay_buffer *bytes,
@@ -170,6 +175,19 @@ void setpay_merchant_words_imported_settlements(const json_t *result)
                    setpay_noun(differing, "differs", "differ"),
                    setpay_operator_text(one, "settlement_id"));
     }
+}
+
+void setpay_merchant_words_forgotten_settlement(const json_t *result)
+{
+    long long rows = int_of(result, "rows"), again = int_of(result, "judged_again");
+    printf("%s of %s, %s: forgotten, with %lld %s\n", setpay_operator_text(result, "settlement_id"),
+           setpay_operator_text(result, "day"), setpay_operator_text(result, "brand"), rows,
+           setpay_noun(rows, "row", "rows"));
+    if (again > 0)
+        printf("%lld %s of others %s duplicates of them, and %s judged again: settlement"
+               " differences\n",
+               again, setpay_noun(again, "row", "rows"), setpay_noun(again, "was", "were"),
+               setpay_noun(again, "is", "are"));
 }
 
 void setpay_merchant_words_accepted_settlement(const json_t *result)

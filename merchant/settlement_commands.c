@@ -3,6 +3,7 @@
  */
 #include "merchant/settlement_commands.h"
 
+#include "common/base/log.h"
 #include "common/base/zone.h"
 #include "common/net/control_json.h"
 #include "common/wire/settlement_file.h"
@@ -34,6 +35,9 @@ static enum setpay_error import(struct setpay_db *db, const struct setpay_mercha
     json_t *list = json_array();
     const struct setpay_merchant_settlement_import asked = {.file = file,
                                                             .merchant_id = context->merchant_id,
+                                                            .gateway_id = context->gateway_id,
+                                                            .brands = context->brands,
+                                                            .brand_count = context->brand_count,
                                                             .now_ms = context->now_ms,
                                                             .visit = add_imported,
                                                             .arg = list};
@@ -112,6 +116,45 @@ enum setpay_error setpay_merchant_command_settlement_accept(
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
+/* ------------------------------------------------------------------ taking back */
+
+static enum setpay_error explain(enum setpay_error error, const json_t *args,
+                                 struct setpay_problem *problem)
+{
+    if (error != SETPAY_E_NOT_FOUND)
+        return error;
+    return setpay_problem_set(
+        problem, error, "there is no settlement %.40s here (see `setpay-merchant settlement list`)",
+        json_string_value(json_object_get(args, "settlement_id")));
+}
+
+enum setpay_error setpay_merchant_command_settlement_forget(
+    struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
+    json_t **result, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"settlement_id", "reason", NULL};
+    struct setpay_merchant_settlement_forgotten forgotten;
+    struct setpay_id settlement;
+    const char *reason = NULL;
+    char id[SETPAY_ID_TEXT_SIZE];
+    (void)context;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_id(args, &settlement, problem));
+    SETPAY_TRY(read_reason(args, &reason, problem));
+    SETPAY_TRY(
+        explain(setpay_merchant_settlement_forget(db, &settlement, &forgotten), args, problem));
+    *result = json_pack("{s:s, s:s, s:s, s:I, s:I}", "settlement_id",
+                        setpay_id_format(&settlement, id), "day", forgotten.day, "brand",
+                        forgotten.brand, "rows", (json_int_t)forgotten.row_count, "judged_again",
+                        (json_int_t)forgotten.judged_count);
+    if (*result == NULL)
+        return SETPAY_E_NOMEM;
+    setpay_log(SETPAY_LOG_WARN, "settlement.forgotten", setpay_field_id("settlement", &settlement),
+               setpay_field_text("brand", forgotten.brand), setpay_field_text("day", forgotten.day),
+               setpay_field_int("rows", forgotten.row_count), setpay_field_text("reason", reason));
+    return SETPAY_OK;
+}
+
 /* ------------------------------------------------------------------ looking */
 
 static enum setpay_error read_page(const json_t *args, int64_t *limit, const char **cursor,
@@ -137,16 +180,6 @@ static enum setpay_error refuse_cursor(struct setpay_problem *problem)
 {
     return setpay_problem_set(problem, SETPAY_E_USAGE,
                               "cursor: expected the next_cursor of a list, unchanged");
-}
-
-static enum setpay_error explain(enum setpay_error error, const json_t *args,
-                                 struct setpay_problem *problem)
-{
-    if (error != SETPAY_E_NOT_FOUND)
-        return error;
-    return setpay_problem_set(
-        problem, error, "there is no settlement %.40s here (see `setpay-merchant settlement list`)",
-        json_string_value(json_object_get(args, "settlement_id")));
 }
 
 enum setpay_error setpay_merchant_command_settlement_list(

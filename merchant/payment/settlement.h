@@ -53,6 +53,7 @@
     "CREATE INDEX settlement_row_settlement ON settlement_row (settlement_id, id);"                \
     "CREATE INDEX settlement_row_event ON settlement_row (event, kind) WHERE event IS NOT NULL;"   \
     "CREATE INDEX settlement_row_outcome ON settlement_row (step_id) WHERE kind IN (6, 7);"        \
+    "CREATE INDEX settlement_row_other ON settlement_row (other_id, id) WHERE other_id <> 0;"      \
     "CREATE INDEX settlement_row_accepted ON settlement_row (settlement_id, id) WHERE"             \
     " accepted_ms > 0;"                                                                            \
     "CREATE INDEX settlement_row_stands ON settlement_row (id) WHERE stands = 1;"                  \
@@ -104,7 +105,10 @@ bool setpay_merchant_settlement_is_over(const struct setpay_settlement_row *row,
 
 struct setpay_merchant_settlement_import {
     const struct setpay_settlement_file *file;
-    const char *merchant_id; /* whose it must be */
+    const char *merchant_id;   /* whose it must be, */
+    const char *gateway_id;    /* whose gateway's, */
+    const char *const *brands; /* and of one of these brands; or of one that had a batch here */
+    size_t brand_count;
     setpay_time_ms now_ms;
     /* Called for each settlement of the file, once all of it is kept; fresh: it was not known. */
     enum setpay_error (*visit)(void *arg, const struct setpay_settlement_view *settlement,
@@ -112,12 +116,26 @@ struct setpay_merchant_settlement_import {
     void *arg;
 };
 /* Inside an operation: all of the file, or nothing; what was read in before stays as it is. With
- * words that begin with the line: SETPAY_E_INVALID (another merchant's), SETPAY_E_EXISTS (read in
- * before with other content). */
+ * words that begin with the line: SETPAY_E_INVALID (another merchant's, gateway's or brand's),
+ * SETPAY_E_EXISTS (read in before with other content). */
 enum setpay_error
 setpay_merchant_settlement_import(struct setpay_db *db,
                                   const struct setpay_merchant_settlement_import *import,
                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ taking back */
+
+struct setpay_merchant_settlement_forgotten {
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char day[SETPAY_SETTLEMENT_DATE_SIZE];
+    int64_t row_count;
+    int64_t judged_count; /* rows of others that were duplicates of them, and were judged again */
+};
+/* Inside an operation: as if it had never been read in. What its rows have settled is open again,
+ * or is settled by the first of those that were their duplicates. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_merchant_settlement_forget(
+    struct setpay_db *db, const struct setpay_id *id,
+    struct setpay_merchant_settlement_forgotten *forgotten) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ accepting */
 

@@ -44,16 +44,16 @@ static enum setpay_error find_step(struct setpay_db *db, const struct setpay_id 
     return setpay_db_end(rows);
 }
 
-/* The first row of that dispute or clearing. */
+/* The first row of that dispute or clearing, before that one. */
 static enum setpay_error find_event(struct setpay_db *db, const struct setpay_settlement_row *row,
-                                    struct named *named)
+                                    int64_t before, struct named *named)
 {
     struct setpay_db_rows *rows;
     enum setpay_error error =
         setpay_db_one(db, &rows,
                       "SELECT id, settlement_id FROM settlement_row WHERE event = $1 AND kind = $2"
-                      " ORDER BY id LIMIT 1",
-                      SETPAY_DB_ID(&row->event), SETPAY_DB_INT(row->kind));
+                      " AND id < $3 ORDER BY id LIMIT 1",
+                      SETPAY_DB_ID(&row->event), SETPAY_DB_INT(row->kind), SETPAY_DB_INT(before));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
@@ -183,30 +183,55 @@ static enum setpay_error judge_refused(struct setpay_db *db, int64_t step_id)
         SETPAY_DB_BOOL(is_over), SETPAY_DB_BOOL(stands), SETPAY_DB_INT(row_id));
 }
 
+/* How a row compares. */
+struct judged {
+    struct setpay_merchant_settled_step step;
+    struct named named; /* the row that had the same before */
+    uint32_t differs;
+};
+
+/* before: the row's id; INT64_MAX: it is new. */
+static enum setpay_error judge(struct setpay_db *db, const struct setpay_settlement_report *report,
+                               const struct setpay_settlement_row *row, int64_t before,
+                               struct judged *judged)
+{
+    SETPAY_TRY(find_step(db, &row->step, &judged->step, &judged->named));
+    if (!setpay_settlement_kind_is_item(row->kind)) {
+        judged->named = (struct named){0};
+        SETPAY_TRY(find_event(db, row, before, &judged->named));
+    }
+    judged->step.is_named = judged->named.row_id != 0;
+    judged->differs = setpay_merchant_settlement_compare(report, row, &judged->step);
+    return SETPAY_OK;
+}
+
+/* What follows for the step from the row, which is there. */
+static enum setpay_error settle(struct setpay_db *db, const struct setpay_settlement_row *row,
+                                int64_t row_id, const struct judged *judged)
+{
+    const struct setpay_merchant_settled_step *step = &judged->step;
+    bool is_item = setpay_settlement_kind_is_item(row->kind);
+    if (step->is_named || !setpay_merchant_settlement_is_about(judged->differs))
+        return SETPAY_OK;
+    if (is_item)
+        SETPAY_TRY(setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
+                                 SETPAY_DB_INT(row_id), SETPAY_DB_INT(step->id)));
+    bool is_refused = is_item && strcmp(row->code, "00") != 0;
+    bool is_outcome =
+        row->kind == SETPAY_SETTLEMENT_CLEARED || row->kind == SETPAY_SETTLEMENT_ENDED;
+    return is_refused || is_outcome ? judge_refused(db, step->id) : SETPAY_OK;
+}
+
 static enum setpay_error import_row(struct setpay_db *db, int64_t settlement_id,
                                     const struct setpay_settlement_report *report,
                                     const struct setpay_settlement_row *row)
 {
-    struct setpay_merchant_settled_step step;
-    struct named item, named;
+    struct judged judged;
     int64_t row_id = 0;
-    bool is_item = setpay_settlement_kind_is_item(row->kind);
-    SETPAY_TRY(find_step(db, &row->step, &step, &item));
-    named = is_item ? item : (struct named){0};
-    if (!is_item)
-        SETPAY_TRY(find_event(db, row, &named));
-    step.is_named = named.row_id != 0;
-    uint32_t differs = setpay_merchant_settlement_compare(report, row, &step);
-    SETPAY_TRY(insert_row(db, settlement_id, row, differs, step.id, &named, &row_id));
-    if (step.is_named || !setpay_merchant_settlement_is_about(differs))
-        return SETPAY_OK;
-    if (is_item)
-        SETPAY_TRY(setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
-                                 SETPAY_DB_INT(row_id), SETPAY_DB_INT(step.id)));
-    bool is_refused = is_item && strcmp(row->code, "00") != 0;
-    bool is_outcome =
-        row->kind == SETPAY_SETTLEMENT_CLEARED || row->kind == SETPAY_SETTLEMENT_ENDED;
-    return is_refused || is_outcome ? judge_refused(db, step.id) : SETPAY_OK;
+    SETPAY_TRY(judge(db, report, row, INT64_MAX, &judged));
+    SETPAY_TRY(
+        insert_row(db, settlement_id, row, judged.differs, judged.step.id, &judged.named, &row_id));
+    return settle(db, row, row_id, &judged);
 }
 
 /* Whether a settlement of that id is there. */
@@ -235,6 +260,47 @@ static enum setpay_error find_known(struct setpay_db *db,
                               report->line, setpay_id_format(&report->settlement, id), at);
 }
 
+/* A brand may have been sold here before. */
+static enum setpay_error check_brand(struct setpay_db *db,
+                                     const struct setpay_merchant_settlement_import *import,
+                                     const struct setpay_settlement_report *report,
+                                     struct setpay_problem *problem)
+{
+    struct setpay_db_rows *rows;
+    for (size_t i = 0; i < import->brand_count; i++)
+        if (strcmp(import->brands[i], report->brand) == 0)
+            return SETPAY_OK;
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT 1 FROM batch WHERE brand = $1 LIMIT 1", SETPAY_DB_TEXT(report->brand));
+    if (error == SETPAY_OK)
+        return setpay_db_end(rows);
+    if (error != SETPAY_E_NOT_FOUND)
+        return error;
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "line %zu: a settlement of the brand \"%s\", expected one that the"
+                              " configuration names",
+                              report->line, report->brand);
+}
+
+/* The seal of a file finds damage, and no forgery: this finds a file that was taken for another. */
+static enum setpay_error check_ours(struct setpay_db *db,
+                                    const struct setpay_merchant_settlement_import *import,
+                                    const struct setpay_settlement_report *report,
+                                    struct setpay_problem *problem)
+{
+    if (strcmp(report->merchant_id, import->merchant_id) != 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "line %zu: a settlement of the merchant \"%s\", expected one of"
+                                  " \"%.64s\"",
+                                  report->line, report->merchant_id, import->merchant_id);
+    if (strcmp(report->gateway, import->gateway_id) != 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "line %zu: a settlement by the gateway \"%s\", expected one by"
+                                  " \"%.64s\", the configuration's gateway_id",
+                                  report->line, report->gateway, import->gateway_id);
+    return check_brand(db, import, report, problem);
+}
+
 static enum setpay_error import_one(struct setpay_db *db,
                                     const struct setpay_merchant_settlement_import *import,
                                     const struct setpay_settlement_report *report,
@@ -243,11 +309,7 @@ static enum setpay_error import_one(struct setpay_db *db,
     struct setpay_settlement_view view;
     int64_t id = 0;
     bool is_known = false;
-    if (strcmp(report->merchant_id, import->merchant_id) != 0)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "line %zu: a settlement of the merchant \"%s\", expected one of"
-                                  " \"%.64s\"",
-                                  report->line, report->merchant_id, import->merchant_id);
+    SETPAY_TRY(check_ours(db, import, report, problem));
     SETPAY_TRY(find_known(db, report, &is_known, problem));
     if (!is_known) {
         SETPAY_TRY(insert_settlement(db, report, import->now_ms, &id));
@@ -266,6 +328,135 @@ setpay_merchant_settlement_import(struct setpay_db *db,
     for (size_t i = 0; i < import->file->count; i++)
         SETPAY_TRY(import_one(db, import, &import->file->reports[i], problem));
     return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ taking back */
+
+static enum setpay_error find_forgotten(struct setpay_db *db, const struct setpay_id *id,
+                                        int64_t *settlement_id,
+                                        struct setpay_merchant_settlement_forgotten *forgotten)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT id, brand, day, row_count FROM settlement WHERE token = $1",
+                             SETPAY_DB_ID(id)));
+    *settlement_id = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, forgotten->brand, sizeof forgotten->brand);
+    setpay_db_get_text(rows, 2, forgotten->day, sizeof forgotten->day);
+    forgotten->row_count = setpay_db_get_int(rows, 3);
+    return setpay_db_end(rows);
+}
+
+/* What its rows say that came of refusals did not come: one row after the other. */
+static enum setpay_error forget_outcomes(struct setpay_db *db, int64_t settlement_id)
+{
+    int64_t row_id = 0;
+    for (;;) {
+        struct setpay_db_rows *rows;
+        enum setpay_error error =
+            setpay_db_one(db, &rows,
+                          "SELECT id, step_id FROM settlement_row WHERE settlement_id = $1"
+                          " AND id > $2 AND kind IN (6, 7) ORDER BY id LIMIT 1",
+                          SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(row_id));
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        row_id = setpay_db_get_int(rows, 0);
+        int64_t step_id = setpay_db_get_int(rows, 1);
+        SETPAY_TRY(setpay_db_end(rows));
+        SETPAY_TRY(
+            setpay_db_run(db, "DELETE FROM settlement_row WHERE id = $1", SETPAY_DB_INT(row_id)));
+        if (step_id != 0)
+            SETPAY_TRY(judge_refused(db, step_id));
+    }
+}
+
+static enum setpay_error forget_rows(struct setpay_db *db, int64_t settlement_id)
+{
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE step SET settlement_row = 0 WHERE id IN (SELECT step_id FROM settlement_row"
+        " WHERE settlement_id = $1 AND step_id <> 0) AND settlement_row IN (SELECT id FROM"
+        " settlement_row WHERE settlement_id = $2)",
+        SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(settlement_id)));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM settlement_row WHERE settlement_id = $1",
+                             SETPAY_DB_INT(settlement_id)));
+    return setpay_db_run(db, "DELETE FROM settlement WHERE id = $1", SETPAY_DB_INT(settlement_id));
+}
+
+/* A row that was a duplicate of one of the settlement's. */
+struct again {
+    int64_t row_id;
+    struct setpay_settlement_report report; /* its brand and currency alone */
+    struct setpay_settlement_row row;
+    uint32_t differs;
+};
+
+/* The next of them behind that one. SETPAY_E_NOT_FOUND. */
+static enum setpay_error find_again(struct setpay_db *db, int64_t settlement_id, int64_t after,
+                                    struct again *again)
+{
+    struct setpay_db_rows *rows;
+    memset(again, 0, sizeof *again);
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT r.id, s.brand, s.currency, r.kind, r.step, r.xid, r.batch, r.amount_minor,"
+        " r.fee_minor, r.code, r.event, r.differs FROM settlement_row AS r JOIN settlement AS s"
+        " ON s.id = r.settlement_id WHERE r.other_id = $1 AND r.other_id <> 0 AND r.id > $2"
+        " ORDER BY r.id LIMIT 1",
+        SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(after)));
+    again->row_id = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, again->report.brand, sizeof again->report.brand);
+    setpay_db_get_text(rows, 2, again->report.currency, sizeof again->report.currency);
+    again->row.kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 3);
+    setpay_db_get_id(rows, 4, &again->row.step);
+    setpay_db_get_id(rows, 5, &again->row.xid);
+    again->row.batch = (uint32_t)setpay_db_get_int(rows, 6);
+    again->row.amount_minor = setpay_db_get_int(rows, 7);
+    again->row.fee_minor = setpay_db_get_int(rows, 8);
+    setpay_db_get_text(rows, 9, again->row.code, sizeof again->row.code);
+    if (!setpay_db_is_null(rows, 10))
+        setpay_db_get_id(rows, 10, &again->row.event);
+    again->differs = (uint32_t)setpay_db_get_int(rows, 11);
+    return setpay_db_end(rows);
+}
+
+/* What a person has accepted stays so, unless there is something else now. */
+static enum setpay_error judge_again(struct setpay_db *db, const struct again *again)
+{
+    struct judged judged;
+    SETPAY_TRY(judge(db, &again->report, &again->row, again->row_id, &judged));
+    bool keeps = judged.differs != 0 && (judged.differs & ~again->differs) == 0;
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE settlement_row SET differs = $1, step_id = $2, other_id = $3, accepted_ms ="
+        " CASE WHEN $4 = 1 THEN accepted_ms ELSE 0 END, reason = CASE WHEN $5 = 1 THEN reason"
+        " ELSE '' END, stands = CASE WHEN $6 = 0 OR ($7 = 1 AND accepted_ms > 0) THEN 0 ELSE 1 END"
+        " WHERE id = $8",
+        SETPAY_DB_INT(judged.differs), SETPAY_DB_INT(judged.step.id),
+        SETPAY_DB_INT(judged.named.settlement_id), SETPAY_DB_INT(keeps), SETPAY_DB_INT(keeps),
+        SETPAY_DB_INT(judged.differs), SETPAY_DB_INT(keeps), SETPAY_DB_INT(again->row_id)));
+    return settle(db, &again->row, again->row_id, &judged);
+}
+
+enum setpay_error
+setpay_merchant_settlement_forget(struct setpay_db *db, const struct setpay_id *id,
+                                  struct setpay_merchant_settlement_forgotten *forgotten)
+{
+    struct again again = {.row_id = 0};
+    int64_t settlement_id = 0;
+    enum setpay_error error = SETPAY_OK;
+    memset(forgotten, 0, sizeof *forgotten);
+    SETPAY_TRY(find_forgotten(db, id, &settlement_id, forgotten));
+    SETPAY_TRY(forget_outcomes(db, settlement_id));
+    SETPAY_TRY(forget_rows(db, settlement_id));
+    for (;; forgotten->judged_count++) {
+        error = find_again(db, settlement_id, again.row_id, &again);
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        SETPAY_TRY(judge_again(db, &again));
+    }
 }
 
 /* ------------------------------------------------------------------ accepting */

@@ -113,6 +113,12 @@ head -n 3 "$tmp/day.csv" >"$tmp/wrong.csv"
 ok "one that is not whole" refuses 'line 4: the file ends without a line "end"' merchant settlement import "$tmp/wrong.csv"
 sed "s/,visa,$shop,/,visa,neighbour,/" "$tmp/day.csv" | sed -n '1,/^end/p' | sealed >"$tmp/wrong.csv"
 ok "another merchant's" refuses "line 1: a settlement of the merchant \"neighbour\"" merchant settlement import "$tmp/wrong.csv"
+sed 's/^\(header,[^,]*,1,\)[^,]*/\1gateway.example/' "$tmp/day.csv" | sed -n '1,/^end/p' | sealed >"$tmp/wrong.csv"
+ok "another gateway's" refuses 'line 1: a settlement by the gateway "gateway.example", expected one by "sandbox-gateway"' \
+    merchant settlement import "$tmp/wrong.csv"
+sed "s/,visa,$shop,/,amex,$shop,/" "$tmp/day.csv" | sed -n '1,/^end/p' | sealed >"$tmp/wrong.csv"
+ok "and of a brand that was never had" refuses 'line 1: a settlement of the brand "amex", expected one that the configuration names' \
+    merchant settlement import "$tmp/wrong.csv"
 sed -n '1,/^end/p' "$tmp/day.csv" | sed '/^row,credit/d' | sealed >"$tmp/wrong.csv"
 ok "one with other content under the same id" refuses "line 1: settlement .* was read in at 20.* with other content" \
     merchant settlement import "$tmp/wrong.csv"
@@ -210,6 +216,16 @@ is "nor page" "$(page "$owner/settlements?cursor=x"), $(page "$owner/settlements
 is "the order's page" "$(page "$owner/orders/$first")" 200
 ok "leads to the settlement that paid it" shows "<a class=\"small\" href=\"/settlements/$eur\">settled on $day</a>"
 
+# ------------------------------------------------------------------ a wrong one is taken back
+ok "the settlements that were planted are forgotten, with a reason" says "^$one of $day, visa: forgotten, with 5 rows\$" \
+    merchant settlement forget "$one" --reason 'it was planted'
+ok "both" says "^$two of $day, visa: forgotten, with 1 row\$" merchant settlement forget "$two" --reason 'this one too'
+ok "not without a reason" refuses 'reason' merchant settlement forget "$eur"
+ok "nor twice" refuses "there is no settlement $one here" merchant settlement forget "$one" --reason 'once more'
+is "nothing is left of them" "$(sql merchant 'SELECT COUNT(*), (SELECT COUNT(*) FROM settlement_row) FROM settlement')" "$before"
+ok "what they had settled is missed again" says "^  unsettled: capture [0-9a-f]{32}, order $third, batch 2: 9\\.00 EUR here
+^  unsettled: capture [0-9a-f]{32}, order $fourth, batch 2: 7\\.00 EUR here" merchant settlement differences --days 0
+
 # ------------------------------------------------------------------ disputes, and a daemon that is stopped
 ok "a cardholder disputes a charge" issuer dispute open "$(id_of_step "$first")" --reason fraud --amount '2.00 EUR'
 issuer disputes >"$tmp/disputes.csv"
@@ -219,7 +235,7 @@ day=$(date -u -d "$day + 1 day" +%F)
 ok "the merchant's daemon is stopped" kill_daemon merchant
 report >"$tmp/next.csv"
 next=$(sed -n 's/^header,[^,]*,1,[^,]*,\([^,]*\),.*,EUR$/\1/p' "$tmp/next.csv")
-ok "and the file read in all the same: what is paid twice now is named" says "^$next of $day, visa: .* paid out, 3 rows, 2 differ" \
+ok "and the file read in all the same: all agree" says "^$next of $day, visa: .* paid out, 3 rows, all agree" \
     merchant settlement import "$tmp/next.csv"
 ok "what is in dispute is held back" says '^in dispute +2\.00 EUR  \(1\)$' merchant settlement show "$next"
 ok "for that reason" says "^dispute +[0-9a-f]{32}  $first +2\\.00 EUR +-  fraud" merchant settlement rows "$next"
@@ -227,6 +243,6 @@ ok "the newest day is first" says "^SETTLEMENT .*
 ^$next  visa +$day" merchant settlement list --limit 1
 ok "there are more" says '^There are more: --cursor [0-9]+$' merchant settlement list --limit 1
 ok "the daemon comes back" up
-is "and knows them all" "$(merchant --json settlement list | jq '.settlements | length')" 5
+is "and knows them all" "$(merchant --json settlement list | jq '.settlements | length')" 3
 
 done_testing

@@ -220,6 +220,7 @@ struct books {
     char days[STEPS][SETPAY_SETTLEMENT_DATE_SIZE];
     int64_t parts[STEPS]; /* -1: not in part */
     struct setpay_merchant_settlement_accept accept;
+    struct setpay_merchant_settlement_forgotten forgotten;
 };
 
 static enum setpay_error fill(struct setpay_db *db, void *arg)
@@ -344,8 +345,15 @@ static enum setpay_error on_imported(void *arg, const struct setpay_settlement_v
 static enum setpay_error import_file(struct setpay_db *db, void *arg)
 {
     struct books *b = arg;
-    const struct setpay_merchant_settlement_import import = {
-        .file = &b->file, .merchant_id = "shop", .now_ms = NOW_MS, .visit = on_imported, .arg = b};
+    static const char *const brands[] = {"mastercard", "other"};
+    const struct setpay_merchant_settlement_import import = {.file = &b->file,
+                                                             .merchant_id = "shop",
+                                                             .gateway_id = "gw-1",
+                                                             .brands = brands,
+                                                             .brand_count = COUNT(brands),
+                                                             .now_ms = NOW_MS,
+                                                             .visit = on_imported,
+                                                             .arg = b};
     return setpay_merchant_settlement_import(db, &import, &b->problem);
 }
 
@@ -512,6 +520,23 @@ static void a_refused_file_leaves_nothing(void **state)
                         "line 1: a settlement of the merchant \"neighbour\", expected one of"
                         " \"shop\"");
     assert_int_equal(all_rows(b), before);
+    /* Another gateway's; and of a brand that was never had here. */
+    add_report(b, 0x90, "2026-11-25", agreed, 1);
+    (void)snprintf(b->file.reports[0].gateway, sizeof b->file.reports[0].gateway, "gw-2");
+    import_all(b, SETPAY_E_INVALID, 0, 0);
+    assert_string_equal(b->problem.text,
+                        "line 1: a settlement by the gateway \"gw-2\", expected one by \"gw-1\","
+                        " the configuration's gateway_id");
+    add_report(b, 0x90, "2026-11-25", agreed, 1);
+    (void)snprintf(b->file.reports[0].brand, sizeof b->file.reports[0].brand, "amex");
+    import_all(b, SETPAY_E_INVALID, 0, 0);
+    assert_string_equal(b->problem.text,
+                        "line 1: a settlement of the brand \"amex\", expected one that the"
+                        " configuration names");
+    assert_int_equal(all_rows(b), before);
+    add_report(b, 0x97, "2026-11-25", NULL, 0); /* of a brand that has no batch yet */
+    (void)snprintf(b->file.reports[0].brand, sizeof b->file.reports[0].brand, "other");
+    import_all(b, SETPAY_OK, 1, 0);
     /* Another content under the same id, behind one that is fine. */
     add_report(b, 0x90, "2026-11-25", agreed, 1);
     import_all(b, SETPAY_OK, 1, 0);
@@ -702,6 +727,77 @@ static void what_was_accepted_stands_no_longer(void **state)
     assert_true(json_is_false(json_object_get(row, "stands")));
 }
 
+static enum setpay_error forget_one(struct setpay_db *db, void *arg)
+{
+    struct books *b = arg;
+    return setpay_merchant_settlement_forget(db, &b->asked, &b->forgotten);
+}
+static void forget(struct books *b, uint8_t settlement, enum setpay_error expected)
+{
+    b->asked = test_id(settlement);
+    assert_int_equal(setpay_store_submit_wait(b->store, forget_one, b), expected);
+}
+
+/* As if a wrong file had never been read in: the right one's rows settle, and what it had paid of a
+ * refusal is to come again. */
+static void what_is_forgotten_was_never_there(void **state)
+{
+    static const struct item refused[] = {{5, SETPAY_SETTLEMENT_CAPTURE, 900, 0, "25"}};
+    static const struct item wrong[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1240, 20, "00"},
+                                        {2, SETPAY_SETTLEMENT_CREDIT, 250, 4, "00"},
+                                        {3, SETPAY_SETTLEMENT_SALE, 500, 8, "25"},
+                                        {3, SETPAY_SETTLEMENT_CLEARED, 492, 0, ""},
+                                        {5, SETPAY_SETTLEMENT_CLEARED, 900, 0, ""}};
+    static const struct item right[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "00"},
+                                        {3, SETPAY_SETTLEMENT_SALE, 500, 8, "00"},
+                                        {5, SETPAY_SETTLEMENT_CLEARED, 900, 0, ""}};
+    static const struct item twice[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "00"}};
+    struct books *b = *state;
+    int64_t before = all_rows(b);
+    add_report(b, 0x90, "2026-11-25", wrong, 3);
+    import_all(b, SETPAY_OK, 1, 0);
+    forget(b, 0x90, SETPAY_OK);
+    assert_int_equal(b->forgotten.row_count, 3);
+    assert_int_equal(b->forgotten.judged_count, 0);
+    assert_int_equal(all_rows(b), before);
+    forget(b, 0x90, SETPAY_E_NOT_FOUND);
+
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x91, "2026-11-24", refused, COUNT(refused));
+    add_report(b, 0x90, "2026-11-25", wrong, COUNT(wrong));
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "amount:21 ");
+    add_report(b, 0x92, "2026-11-26", right, 2);
+    add_report(b, 0x93, "2026-11-27", twice, COUNT(twice));
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "amount:21 duplicate:21 duplicate:23 duplicate:21 ");
+    accept_line(b, 0x93, 2, "it is paid back", SETPAY_OK);
+    forget(b, 0x90, SETPAY_OK);
+    assert_string_equal(b->forgotten.day, "2026-11-25");
+    assert_string_equal(b->forgotten.brand, "visa");
+    assert_int_equal(b->forgotten.judged_count, 3);
+    expect_differences(b, "refused:25 ");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 2);
+    assert_string_equal(b->days[0], "2026-11-26");
+    assert_string_equal(b->days[1], "");
+    assert_string_equal(b->days[2], "2026-11-26");
+    /* What came of a refusal, as the next file says it again. */
+    add_report(b, 0x90, "2026-11-25", wrong + 4, 1);
+    add_report(b, 0x94, "2026-11-28", right + 2, 1);
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "duplicate:25 ");
+    forget(b, 0x90, SETPAY_OK);
+    expect_differences(b, "");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_string_equal(b->days[4], "2026-11-28");
+    /* A duplicate of another than that one stays one, and what was accepted of it. */
+    forget(b, 0x92, SETPAY_OK);
+    expect_differences(b, "");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_string_equal(b->days[0], "2026-11-27");
+}
+
 /* What was captured before files were read in need not be missed. */
 static void nothing_is_missed_from_before_a_day(void **state)
 {
@@ -801,6 +897,7 @@ int main(void)
         BOOKS(what_was_paid_before_its_refusal_was_read_in_counts),
         BOOKS(what_was_refused_is_over_where_its_rest_was_ended),
         BOOKS(what_was_accepted_stands_no_longer),
+        BOOKS(what_is_forgotten_was_never_there),
         BOOKS(nothing_is_missed_from_before_a_day),
         BOOKS(pages_follow_each_other),
         BOOKS(differences_come_in_pages),

@@ -881,6 +881,26 @@ static void differences_come_in_pages(void **state)
     }
 }
 
+/* What is said of the most that a file may have fits into one line of the administration socket. */
+static void an_answer_has_room_for_all_of_a_file(void **state)
+{
+    struct setpay_settlement_view view;
+    (void)state;
+    memset(&view, 0x7f, sizeof view); /* numbers are as long as they may be */
+    memset(view.gateway, 'g', sizeof view.gateway - 1);
+    memset(view.brand, 'b', sizeof view.brand - 1);
+    view.gateway[sizeof view.gateway - 1] = view.brand[sizeof view.brand - 1] = '\0';
+    memcpy(view.day, "2026-11-25", 11);
+    memcpy(view.currency, "EUR", 4);
+    view.imported_ms = NOW_MS;
+    json_t *json = setpay_settlement_view_json(&view);
+    assert_non_null(json);
+    assert_int_equal(json_object_set_new(json, "fresh", json_false()), 0);
+    size_t size = json_dumpb(json, NULL, 0, JSON_COMPACT) + 1;
+    assert_true(size * SETPAY_SETTLEMENT_REPORTS_MAX < (size_t)7 * 1024 * 1024);
+    json_decref(json);
+}
+
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, open_books, close_books)
 
 int main(void)
@@ -889,6 +909,7 @@ int main(void)
         cmocka_unit_test(each_difference_has_its_name),
         cmocka_unit_test(disputes_and_clearings_are_of_a_part),
         cmocka_unit_test(only_what_is_ours_settles),
+        cmocka_unit_test(an_answer_has_room_for_all_of_a_file),
         BOOKS(all_agrees_and_nothing_is_missed),
         BOOKS(once_more_changes_nothing),
         BOOKS(a_refused_file_leaves_nothing),

@@ -220,6 +220,7 @@ ok "leads to the settlement that paid it" shows "<a class=\"small\" href=\"/sett
 ok "the settlements that were planted are forgotten, with a reason" says "^$one of $day, visa: forgotten, with 5 rows\$" \
     merchant settlement forget "$one" --reason 'it was planted'
 ok "both" says "^$two of $day, visa: forgotten, with 1 row\$" merchant settlement forget "$two" --reason 'this one too'
+ok "the log says which, and why" grep -q "settlement.forgotten.*$one.*it was planted" "$sandbox/log/merchant.log"
 ok "not without a reason" refuses 'reason' merchant settlement forget "$eur"
 ok "nor twice" refuses "there is no settlement $one here" merchant settlement forget "$one" --reason 'once more'
 is "nothing is left of them" "$(sql merchant 'SELECT COUNT(*), (SELECT COUNT(*) FROM settlement_row) FROM settlement')" "$before"

@@ -471,6 +471,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/purchase_state.c \
 	merchant/payment/rules.c \
 	merchant/payment/settlement.c \
+	merchant/payment/settlement_look.c \
 	merchant/payment/settlement_store.c \
 	merchant/payment/step.c \
 	merchant/payment/step_apply.c \

@@ -478,6 +478,8 @@ static const struct setpay_merchant_command commands[] = {
     {"batch.items", false, setpay_merchant_command_batch_items},
     {"batch.evidence", false, setpay_merchant_command_batch_evidence},
     {"settlement.import", true, setpay_merchant_command_settlement_import},
+    {"settlement.accept", true, setpay_merchant_command_settlement_accept},
+    {"settlement.forget", true, setpay_merchant_command_settlement_forget},
     {"settlement.list", false, setpay_merchant_command_settlement_list},
     {"settlement.show", false, setpay_merchant_command_settlement_show},
     {"settlement.rows", false, setpay_merchant_command_settlement_rows},
@@ -522,14 +524,21 @@ struct setpay_order_links setpay_merchant_order_links(const struct setpay_config
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
                                                           bool daemon_runs)
 {
-    return (struct setpay_merchant_context){
+    struct setpay_merchant_context context = {
         .port = &setpay_merchant_payment_port,
         .links = setpay_merchant_order_links(service->config),
         .merchant_id = setpay_config_text(service->config, "", "id"),
+        .gateway_id = setpay_config_text(service->config, "", "gateway_id"),
         .shop = setpay_merchant_shop_settings(service->config),
         .daemon_runs = daemon_runs,
         .now_ms = setpay_clock_now_ms(),
     };
+    size_t found = setpay_config_instance_count(service->config, "brand *");
+    for (; context.brand_count < found && context.brand_count < SETPAY_MERCHANT_COMMAND_BRANDS_MAX;
+         context.brand_count++)
+        context.brands[context.brand_count] =
+            setpay_config_instance(service->config, "brand *", context.brand_count);
+    return context;
 }
 
 /* One command on its way through the store. Reads go that way too: the main thread has no reader of
@@ -611,6 +620,8 @@ HANDLER(setpay_merchant_on_batch_close, "batch.close")
 HANDLER(setpay_merchant_on_batch_items, "batch.items")
 HANDLER(setpay_merchant_on_batch_evidence, "batch.evidence")
 HANDLER(setpay_merchant_on_settlement_import, "settlement.import")
+HANDLER(setpay_merchant_on_settlement_accept, "settlement.accept")
+HANDLER(setpay_merchant_on_settlement_forget, "settlement.forget")
 HANDLER(setpay_merchant_on_settlement_list, "settlement.list")
 HANDLER(setpay_merchant_on_settlement_show, "settlement.show")
 HANDLER(setpay_merchant_on_settlement_rows, "settlement.rows")

@@ -17,11 +17,15 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#define SETPAY_MERCHANT_COMMAND_BRANDS_MAX 16 /* as many as a merchant may have */
+
 /* What a command works with besides the database. */
 struct setpay_merchant_context {
     const struct setpay_payment_port *port;
     struct setpay_order_links links;
-    const char *merchant_id;
+    const char *merchant_id, *gateway_id;
+    const char *brands[SETPAY_MERCHANT_COMMAND_BRANDS_MAX]; /* of the configuration */
+    size_t brand_count;
     struct setpay_shop_settings shop;
     bool daemon_runs; /* the gateway can be asked */
     setpay_time_ms now_ms;
@@ -72,6 +76,8 @@ setpay_control_handler_fn setpay_merchant_on_batch_close;
 setpay_control_handler_fn setpay_merchant_on_batch_items;
 setpay_control_handler_fn setpay_merchant_on_batch_evidence;
 setpay_control_handler_fn setpay_merchant_on_settlement_import;
+setpay_control_handler_fn setpay_merchant_on_settlement_accept;
+setpay_control_handler_fn setpay_merchant_on_settlement_forget;
 setpay_control_handler_fn setpay_merchant_on_settlement_list;
 setpay_control_handler_fn setpay_merchant_on_settlement_show;
 setpay_control_handler_fn setpay_merchant_on_settlement_rows;
@@ -125,12 +131,16 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
      "what the gateway signed when it was closed: batch, brand, after"},                           \
     {"settlement.import", setpay_merchant_on_settlement_import,                                    \
      "read the gateway's file of settlements in: content"},                                        \
+    {"settlement.accept", setpay_merchant_on_settlement_accept,                                    \
+     "what differs in a row is looked at, and accepted: settlement_id, line, reason"},             \
+    {"settlement.forget", setpay_merchant_on_settlement_forget,                                    \
+     "take one back, as if it had never been read in: settlement_id, reason"},                     \
     {"settlement.list", setpay_merchant_on_settlement_list, "settlements: limit, cursor"},         \
     {"settlement.show", setpay_merchant_on_settlement_show, "a settlement: settlement_id"},        \
     {"settlement.rows", setpay_merchant_on_settlement_rows,                                        \
      "its rows: settlement_id, limit, cursor"},                                                    \
     {"settlement.differences", setpay_merchant_on_settlement_differences,                          \
-     "what is not as it is known here: days, limit, cursor"},                                      \
+     "what is not as it is known here: days, since, limit, cursor"},                                     \
     {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \

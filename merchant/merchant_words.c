@@ -69,6 +69,19 @@ static void print_payments(const json_t *order)
     }
 }
 
+/* With what a capture or refund was paid; how much, where that is not all of it. */
+static void print_settled(const json_t *step)
+{
+    const json_t *settled = json_object_get(step, "settled");
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    if (!json_is_object(settled))
+        return;
+    printf(", settled on %s", setpay_operator_text(settled, "day"));
+    if (json_is_integer(json_object_get(settled, "paid_amount")))
+        printf(", %s of it",
+               money_of(settled, "paid_amount", setpay_operator_text(step, "currency"), amount));
+}
+
 /* Captures, refunds and what undoes them. */
 static void print_steps(const json_t *order, const char *list)
 {
@@ -87,9 +100,7 @@ static void print_steps(const json_t *order, const char *list)
             printf("%srefused with code %lld", kind != NULL ? ", " : "", int_of(step, "code"));
         else if (json_is_integer(json_object_get(step, "batch")))
             printf("%sbatch %lld", kind != NULL ? ", " : "", int_of(step, "batch"));
-        if (json_is_object(json_object_get(step, "settled")))
-            printf(", settled on %s",
-                   setpay_operator_text(json_object_get(step, "settled"), "day"));
+        print_settled(step);
         if (json_is_true(json_object_get(step, "undone")))
             printf(", undone");
         if (int_of(step, "refunded_amount") > 0)

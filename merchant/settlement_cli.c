@@ -20,8 +20,20 @@ const struct setpay_flag setpay_merchant_settlement_list_flags[] = {
 };
 const struct setpay_flag setpay_merchant_settlement_difference_flags[] = {
     {"days", SETPAY_FLAG_NUMBER, "days"},
+    {"since", SETPAY_FLAG_TEXT, "since"},
     {"limit", SETPAY_FLAG_NUMBER, "limit"},
     {"cursor", SETPAY_FLAG_TEXT, "cursor"},
+    {0},
+};
+
+const struct setpay_flag setpay_merchant_settlement_accept_flags[] = {
+    {"line", SETPAY_FLAG_NUMBER, "line"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
+
+const struct setpay_flag setpay_merchant_settlement_forget_flags[] = {
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };
 
@@ -165,6 +177,25 @@ void setpay_merchant_words_imported_settlements(const json_t *result)
     }
 }
 
+void setpay_merchant_words_forgotten_settlement(const json_t *result)
+{
+    long long rows = int_of(result, "rows"), again = int_of(result, "judged_again");
+    printf("%s of %s, %s: forgotten, with %lld %s\n", setpay_operator_text(result, "settlement_id"),
+           setpay_operator_text(result, "day"), setpay_operator_text(result, "brand"), rows,
+           setpay_noun(rows, "row", "rows"));
+    if (again > 0)
+        printf("%lld %s of others %s duplicates of them, and %s judged again: settlement"
+               " differences\n",
+               again, setpay_noun(again, "row", "rows"), setpay_noun(again, "was", "were"),
+               setpay_noun(again, "is", "are"));
+}
+
+void setpay_merchant_words_accepted_settlement(const json_t *result)
+{
+    printf("%s, line %lld: accepted, and not listed any more\n",
+           setpay_operator_text(result, "settlement_id"), int_of(result, "line"));
+}
+
 /* ------------------------------------------------------------------ rows */
 
 static void print_names(const json_t *row)
@@ -175,6 +206,14 @@ static void print_names(const json_t *row)
     {
         printf("%s%s", index > 0 ? ", " : "", json_string_value(name));
     }
+}
+
+/* Why what differs is looked at no more. */
+static void print_accepted(const json_t *row)
+{
+    if (json_is_string(json_object_get(row, "accepted")))
+        printf(", accepted at %s: %s", setpay_operator_text(row, "accepted"),
+               setpay_operator_text(row, "accepted_reason"));
 }
 
 /* What each side has, where the two are not the same. */
@@ -211,6 +250,7 @@ static void print_difference(const json_t *row)
         printf(", first in settlement %s", json_string_value(first));
     if (json_is_integer(json_object_get(row, "line")))
         printf(" (line %lld)", int_of(row, "line"));
+    print_accepted(row);
     putchar('\n');
 }
 
@@ -252,6 +292,7 @@ void setpay_merchant_words_settlement_rows(const json_t *result)
                amount_text(int_of(row, "settled_amount"), currency, amount), fee,
                setpay_operator_text(row, "code"));
         print_names(row);
+        print_accepted(row);
         putchar('\n');
     }
     print_more(result);
@@ -277,11 +318,28 @@ static void print_sum(const json_t *settlement, const char *title, const char *m
         printf("%-18s %18s\n", title, sum_of(settlement, member, amount));
 }
 
-void setpay_merchant_words_settlement(const json_t *s)
+/* How its rows compare, with those that differ, and those that were accepted. */
+static void print_judged(const json_t *s)
 {
     const json_t *differences = json_object_get(s, "differences");
+    const json_t *accepted = json_object_get(s, "accepted");
+    long long differing = int_of(s, "differing");
     size_t index;
     const json_t *row;
+    if (differing == 0 && json_array_size(accepted) == 0)
+        printf("%-18s all %lld agree\n", "rows", int_of(s, "rows"));
+    else
+        printf("%-18s %lld, of which %lld %s%s\n", "rows", int_of(s, "rows"), differing,
+               setpay_noun(differing, "differs", "differ"), differing > 0 ? ":" : "");
+    json_array_foreach(differences, index, row) print_difference(row);
+    if ((long long)json_array_size(differences) < differing)
+        printf("  and %lld more: settlement differences\n",
+               differing - (long long)json_array_size(differences));
+    json_array_foreach(accepted, index, row) print_difference(row);
+}
+
+void setpay_merchant_words_settlement(const json_t *s)
+{
     printf("%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n", "settlement",
            setpay_operator_text(s, "settlement_id"), "day", setpay_operator_text(s, "day"), "brand",
            setpay_operator_text(s, "brand"), "gateway", setpay_operator_text(s, "gateway"));
@@ -302,14 +360,5 @@ void setpay_merchant_words_settlement(const json_t *s)
     print_sum(s, "paid out", "payout", true);
     print_sum(s, "carried over", "carried_out", false);
     print_counted(s, "refused, not paid", "refused");
-    long long differing = int_of(s, "differing");
-    if (differing == 0)
-        printf("%-18s all %lld agree\n", "rows", int_of(s, "rows"));
-    else
-        printf("%-18s %lld, of which %lld %s:\n", "rows", int_of(s, "rows"), differing,
-               setpay_noun(differing, "differs", "differ"));
-    json_array_foreach(differences, index, row) print_difference(row);
-    if ((long long)json_array_size(differences) < differing)
-        printf("  and %lld more: settlement differences\n",
-               differing - (long long)json_array_size(differences));
+    print_judged(s);
 }

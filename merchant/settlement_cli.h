@@ -9,8 +9,12 @@
 
 extern const struct setpay_flag setpay_merchant_settlement_list_flags[];
 extern const struct setpay_flag setpay_merchant_settlement_difference_flags[];
+extern const struct setpay_flag setpay_merchant_settlement_accept_flags[];
+extern const struct setpay_flag setpay_merchant_settlement_forget_flags[];
 
 void setpay_merchant_words_imported_settlements(const json_t *result);
+void setpay_merchant_words_forgotten_settlement(const json_t *result);
+void setpay_merchant_words_accepted_settlement(const json_t *result);
 void setpay_merchant_words_settlements(const json_t *result);
 void setpay_merchant_words_settlement(const json_t *result);
 void setpay_merchant_words_settlement_rows(const json_t *result);
@@ -37,8 +41,15 @@ setpay_merchant_settlement_shape(const char *name, json_t *args,
      "SETTLEMENT [--limit N] [--cursor C]", "what it pays, row by row"},                           \
     {{"settlement", "differences"}, "settlement.differences", NULL,                                \
      setpay_merchant_settlement_difference_flags, setpay_merchant_words_differences,               \
-     "[--days N] [--limit N] [--cursor C]",                                                        \
-     "what is not as it is known here, of all; and what no settlement has brought"}
+     "[--days N] [--since DATE] [--limit N] [--cursor C]",                                         \
+     "what is not as it is known here, of all; and what no settlement has brought"},               \
+    {{"settlement", "accept"}, "settlement.accept", "settlement_id",                               \
+     setpay_merchant_settlement_accept_flags, setpay_merchant_words_accepted_settlement,           \
+     "SETTLEMENT --line N --reason TEXT",                                                          \
+     "somebody has looked at what differs in a row: it is listed no more, and the reason kept"},   \
+    {{"settlement", "forget"}, "settlement.forget", "settlement_id",                               \
+     setpay_merchant_settlement_forget_flags, setpay_merchant_words_forgotten_settlement,          \
+     "SETTLEMENT --reason TEXT", "take one back, as if it had never been read in"}
 /* clang-format on */
 
 #endif

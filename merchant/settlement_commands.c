@@ -3,6 +3,8 @@
  */
 #include "merchant/settlement_commands.h"
 
+#include "common/base/log.h"
+#include "common/base/zone.h"
 #include "common/net/control_json.h"
 #include "common/wire/settlement_file.h"
 #include "merchant/payment/settlement.h"
@@ -33,6 +35,9 @@ static enum setpay_error import(struct setpay_db *db, const struct setpay_mercha
     json_t *list = json_array();
     const struct setpay_merchant_settlement_import asked = {.file = file,
                                                             .merchant_id = context->merchant_id,
+                                                            .gateway_id = context->gateway_id,
+                                                            .brands = context->brands,
+                                                            .brand_count = context->brand_count,
                                                             .now_ms = context->now_ms,
                                                             .visit = add_imported,
                                                             .arg = list};
@@ -61,28 +66,12 @@ enum setpay_error setpay_merchant_command_settlement_import(
     return error;
 }
 
-/* ------------------------------------------------------------------ looking */
+/* ------------------------------------------------------------------ accepting */
 
-/* limit and cursor; and days, or a settlement's id, where that is not NULL. */
-static enum setpay_error read_args(const json_t *args, int64_t *limit, const char **cursor,
-                                   int64_t *days, struct setpay_id *id,
-                                   struct setpay_problem *problem)
+static enum setpay_error read_id(const json_t *args, struct setpay_id *id,
+                                 struct setpay_problem *problem)
 {
-    const char *const names[] = {"limit", "cursor",
-                                 id != NULL     ? "settlement_id"
-                                 : days != NULL ? "days"
-                                                : NULL,
-                                 NULL};
     const char *text = NULL;
-    *limit = SETPAY_SETTLEMENT_LIST_DEFAULT;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(
-        setpay_json_arg_int(args, "limit", false, 1, SETPAY_SETTLEMENT_LIST_MAX, limit, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "cursor", false, cursor, problem));
-    if (days != NULL)
-        SETPAY_TRY(setpay_json_arg_int(args, "days", false, 0, DAYS_MAX, days, problem));
-    if (id == NULL)
-        return SETPAY_OK;
     SETPAY_TRY(setpay_json_arg_text(args, "settlement_id", true, &text, problem));
     if (setpay_id_parse(text, id) != SETPAY_OK)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
@@ -91,11 +80,43 @@ static enum setpay_error read_args(const json_t *args, int64_t *limit, const cha
     return SETPAY_OK;
 }
 
-static enum setpay_error refuse_cursor(struct setpay_problem *problem)
+/* It is shown on terminals. */
+static enum setpay_error read_reason(const json_t *args, const char **reason,
+                                     struct setpay_problem *problem)
 {
+    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, reason, problem));
+    size_t size = strlen(*reason);
+    bool is_plain = true;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)(*reason)[i], next = (unsigned char)(*reason)[i + 1];
+        is_plain = is_plain && c >= ' ' && c != 0x7f && !(c == 0xc2 && next < 0xa0);
+    }
+    if (size > 0 && size < SETPAY_SETTLEMENT_REASON_SIZE && is_plain)
+        return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_USAGE,
-                              "cursor: expected the next_cursor of a list, unchanged");
+                              "reason: expected 1 to %d bytes of text, without control characters",
+                              SETPAY_SETTLEMENT_REASON_SIZE - 1);
 }
+
+enum setpay_error setpay_merchant_command_settlement_accept(
+    struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
+    json_t **result, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"settlement_id", "line", "reason", NULL};
+    struct setpay_merchant_settlement_accept accept = {.now_ms = context->now_ms};
+    char id[SETPAY_ID_TEXT_SIZE];
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_id(args, &accept.settlement, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "line", true, 1, INT32_MAX, &accept.line, problem));
+    SETPAY_TRY(read_reason(args, &accept.reason, problem));
+    SETPAY_TRY(setpay_merchant_settlement_accept(db, &accept, problem));
+    *result =
+        json_pack("{s:s, s:I, s:s}", "settlement_id", setpay_id_format(&accept.settlement, id),
+                  "line", (json_int_t)accept.line, "accepted_reason", accept.reason);
+    return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ taking back */
 
 static enum setpay_error explain(enum setpay_error error, const json_t *args,
                                  struct setpay_problem *problem)
@@ -107,13 +128,67 @@ static enum setpay_error explain(enum setpay_error error, const json_t *args,
         json_string_value(json_object_get(args, "settlement_id")));
 }
 
+enum setpay_error setpay_merchant_command_settlement_forget(
+    struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
+    json_t **result, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"settlement_id", "reason", NULL};
+    struct setpay_merchant_settlement_forgotten forgotten;
+    struct setpay_id settlement;
+    const char *reason = NULL;
+    char id[SETPAY_ID_TEXT_SIZE];
+    (void)context;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_id(args, &settlement, problem));
+    SETPAY_TRY(read_reason(args, &reason, problem));
+    SETPAY_TRY(
+        explain(setpay_merchant_settlement_forget(db, &settlement, &forgotten), args, problem));
+    *result = json_pack("{s:s, s:s, s:s, s:I, s:I}", "settlement_id",
+                        setpay_id_format(&settlement, id), "day", forgotten.day, "brand",
+                        forgotten.brand, "rows", (json_int_t)forgotten.row_count, "judged_again",
+                        (json_int_t)forgotten.judged_count);
+    if (*result == NULL)
+        return SETPAY_E_NOMEM;
+    setpay_log(SETPAY_LOG_WARN, "settlement.forgotten", setpay_field_id("settlement", &settlement),
+               setpay_field_text("brand", forgotten.brand), setpay_field_text("day", forgotten.day),
+               setpay_field_int("rows", forgotten.row_count), setpay_field_text("reason", reason));
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ looking */
+
+static enum setpay_error read_page(const json_t *args, int64_t *limit, const char **cursor,
+                                   struct setpay_problem *problem)
+{
+    *limit = SETPAY_SETTLEMENT_LIST_DEFAULT;
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "limit", false, 1, SETPAY_SETTLEMENT_LIST_MAX, limit, problem));
+    return setpay_json_arg_text(args, "cursor", false, cursor, problem);
+}
+
+/* limit and cursor; and a settlement's id, where id is not NULL. */
+static enum setpay_error read_args(const json_t *args, int64_t *limit, const char **cursor,
+                                   struct setpay_id *id, struct setpay_problem *problem)
+{
+    const char *const names[] = {"limit", "cursor", id != NULL ? "settlement_id" : NULL, NULL};
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_page(args, limit, cursor, problem));
+    return id == NULL ? SETPAY_OK : read_id(args, id, problem);
+}
+
+static enum setpay_error refuse_cursor(struct setpay_problem *problem)
+{
+    return setpay_problem_set(problem, SETPAY_E_USAGE,
+                              "cursor: expected the next_cursor of a list, unchanged");
+}
+
 enum setpay_error setpay_merchant_command_settlement_list(
     struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
     json_t **result, struct setpay_problem *problem)
 {
     const char *cursor = NULL;
     int64_t limit = 0, before = INT64_MAX;
-    SETPAY_TRY(read_args(args, &limit, &cursor, NULL, NULL, problem));
+    SETPAY_TRY(read_args(args, &limit, &cursor, NULL, problem));
     if (cursor != NULL && setpay_settlement_cursor_parse(cursor, &before) != SETPAY_OK)
         return refuse_cursor(problem);
     return setpay_settlement_page_read(db, context->port, before, (size_t)limit, result);
@@ -126,7 +201,7 @@ enum setpay_error setpay_merchant_command_settlement_show(
     const char *cursor = NULL;
     struct setpay_id id;
     int64_t limit = 0;
-    SETPAY_TRY(read_args(args, &limit, &cursor, NULL, &id, problem));
+    SETPAY_TRY(read_args(args, &limit, &cursor, &id, problem));
     return explain(setpay_settlement_find_read(db, context->port, &id, result), args, problem);
 }
 
@@ -137,7 +212,7 @@ enum setpay_error setpay_merchant_command_settlement_rows(
     const char *cursor = NULL;
     struct setpay_id id;
     int64_t limit = 0, after = 0;
-    SETPAY_TRY(read_args(args, &limit, &cursor, NULL, &id, problem));
+    SETPAY_TRY(read_args(args, &limit, &cursor, &id, problem));
     if (cursor != NULL && setpay_settlement_cursor_parse(cursor, &after) != SETPAY_OK)
         return refuse_cursor(problem);
     return explain(
@@ -145,13 +220,33 @@ enum setpay_error setpay_merchant_command_settlement_rows(
         problem);
 }
 
+/* A day, from its begin in UTC on. */
+static enum setpay_error read_since(const json_t *args, setpay_time_ms *since_ms,
+                                    struct setpay_problem *problem)
+{
+    const char *text = NULL;
+    struct setpay_date date;
+    SETPAY_TRY(setpay_json_arg_text(args, "since", false, &text, problem));
+    if (text == NULL)
+        return SETPAY_OK;
+    if (setpay_date_parse(text, &date) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "since: found '%.40s'; expected a date YYYY-MM-DD", text);
+    *since_ms = setpay_date_start_ms(&date);
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_merchant_command_settlement_differences(
     struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
     json_t **result, struct setpay_problem *problem)
 {
+    static const char *const names[] = {"days", "since", "limit", "cursor", NULL};
     struct setpay_settlement_differences wanted = {.cursor = NULL};
     int64_t limit = 0, days = SETPAY_UNSETTLED_DAYS;
-    SETPAY_TRY(read_args(args, &limit, &wanted.cursor, &days, NULL, problem));
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_page(args, &limit, &wanted.cursor, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "days", false, 0, DAYS_MAX, &days, problem));
+    SETPAY_TRY(read_since(args, &wanted.closed_since_ms, problem));
     wanted.limit = (size_t)limit;
     wanted.closed_before_ms = context->now_ms - days * SETPAY_DAY_MS;
     enum setpay_error error =

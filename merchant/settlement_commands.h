@@ -8,6 +8,10 @@
 
 /* {"settlements":[a settlement, with "fresh": it was not known]} of the file in "content". */
 setpay_merchant_command_fn setpay_merchant_command_settlement_import;
+/* {"settlement_id","day","brand","rows","judged_again"} */
+setpay_merchant_command_fn setpay_merchant_command_settlement_forget;
+/* {"settlement_id","line","accepted_reason"} */
+setpay_merchant_command_fn setpay_merchant_command_settlement_accept;
 /* {"settlements","has_more","next_cursor"} */
 setpay_merchant_command_fn setpay_merchant_command_settlement_list;
 /* A settlement, with its first differences. */

@@ -69,6 +69,16 @@ enum setpay_error setpay_lines_refuse_field(const struct setpay_lines *reader, s
                                expected);
 }
 
+enum setpay_error setpay_lines_check_mark(const struct setpay_lines *reader)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    if (reader->bytes.size < sizeof mark || memcmp(reader->bytes.data, mark, sizeof mark) != 0)
+        return SETPAY_OK;
+    return setpay_problem_set(reader->problem, SETPAY_E_INVALID,
+                              "line 1: begins with a byte order mark (BOM), as some editors add it;"
+                              " expected the file as it was written");
+}
+
 enum setpay_error setpay_lines_next(struct setpay_lines *reader)
 {
     size_t size = 0;
@@ -90,6 +100,11 @@ enum setpay_error setpay_lines_next(struct setpay_lines *reader)
             reader->at++;
             return SETPAY_OK;
         }
+        if (c == '\r')
+            return setpay_lines_refuse(reader,
+                                       "ends with CR LF, as lines of Windows do, expected LF"
+                                       " alone: was the file sent as text, or saved by an"
+                                       " editor?");
         if (c <= ' ' || c > '~' || c == '"')
             return setpay_lines_refuse(reader,
                                        "field %zu holds the byte 0x%02x, which no field may",

@@ -46,7 +46,10 @@ enum setpay_error setpay_lines_refuse(const struct setpay_lines *reader, const c
 enum setpay_error setpay_lines_refuse_field(const struct setpay_lines *reader, size_t field,
                                             const char *name, const char *expected);
 
-/* Each: SETPAY_E_INVALID with words. The next line's fields. */
+/* Each: SETPAY_E_INVALID with words. Before the first line: no byte order mark stands there, which
+ * editors add without being asked. */
+enum setpay_error setpay_lines_check_mark(const struct setpay_lines *reader) SETPAY_MUST_CHECK;
+/* The next line's fields. */
 enum setpay_error setpay_lines_next(struct setpay_lines *reader) SETPAY_MUST_CHECK;
 /* Whether the first field says so. */
 bool setpay_lines_is(const struct setpay_lines *reader, const char *kind);

@@ -529,7 +529,15 @@ enum setpay_error setpay_settlement_file_parse(struct setpay_view bytes,
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "the file has %zu bytes, more than the %u that are read",
                                   bytes.size, SETPAY_SETTLEMENT_FILE_MAX);
+    SETPAY_TRY(setpay_lines_check_mark(&reader));
     do {
+        if (got.count == SETPAY_SETTLEMENT_REPORTS_MAX) {
+            error = setpay_problem_set(problem, SETPAY_E_INVALID,
+                                       "line %zu: the file has more than the %d settlements that"
+                                       " are read at once; read it in in parts",
+                                       reader.number + 1, SETPAY_SETTLEMENT_REPORTS_MAX);
+            break;
+        }
         struct setpay_settlement_report *report = add_report(&got);
         error = report == NULL ? SETPAY_E_NOMEM : parse_report(&reader, report);
         if (error != SETPAY_OK)

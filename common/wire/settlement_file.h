@@ -19,6 +19,8 @@
 
 /* What one command of the administration socket has room for: some 60,000 rows. */
 #define SETPAY_SETTLEMENT_FILE_MAX (7U * 1024 * 1024)
+/* What one answer of that socket has room for, each with its sums. */
+#define SETPAY_SETTLEMENT_REPORTS_MAX 4000
 #define SETPAY_SETTLEMENT_DATE_SIZE 11
 #define SETPAY_SETTLEMENT_CODE_SIZE 17
 #define SETPAY_SETTLEMENT_SUM_MAX INT64_C(999999999999999999)

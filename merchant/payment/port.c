@@ -59,8 +59,7 @@ static enum setpay_error add_settled(struct setpay_db *db, const struct setpay_m
     if (step->batch == 0 || step->state != SETPAY_MERCHANT_STEP_DONE ||
         (step->kind != SETPAY_MERCHANT_STEP_CAPTURE && step->kind != SETPAY_MERCHANT_STEP_CREDIT))
         return SETPAY_OK;
-    enum setpay_error error =
-        setpay_merchant_settlement_of_step(db, step->id, &view->settlement, view->settled_day);
+    enum setpay_error error = setpay_merchant_settlement_of_step(db, step->id, view);
     view->is_settled = error == SETPAY_OK;
     return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
 }

@@ -69,3 +69,29 @@ uint32_t setpay_merchant_settlement_compare(const struct setpay_settlement_repor
         differs |= SETPAY_SETTLEMENT_UNDONE;
     return differs;
 }
+
+/* ------------------------------------------------------------------ what came of a refusal */
+
+void setpay_merchant_settlement_came(struct setpay_merchant_settlement_outcome *outcome,
+                                     const struct setpay_settlement_row *row, uint32_t differs,
+                                     int64_t settlement_id)
+{
+    if ((differs & (ELSEWHERE | (uint32_t)SETPAY_SETTLEMENT_DUPLICATE)) != 0)
+        return;
+    outcome->row_count++;
+    if (row->kind == SETPAY_SETTLEMENT_ENDED) {
+        outcome->ended_minor += row->amount_minor;
+        return;
+    }
+    outcome->cleared_minor += row->amount_minor;
+    outcome->cleared_by = settlement_id;
+}
+
+bool setpay_merchant_settlement_is_over(const struct setpay_settlement_row *row,
+                                        const struct setpay_merchant_settlement_outcome *outcome)
+{
+    int64_t net_minor = row->amount_minor - row->fee_minor;
+    if (row->kind == SETPAY_SETTLEMENT_CREDIT)
+        net_minor = -net_minor;
+    return outcome->row_count > 0 && outcome->cleared_minor + outcome->ended_minor == net_minor;
+}

@@ -4,7 +4,6 @@
  */
 #include "merchant/payment/settlement.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ what we have */
@@ -45,16 +44,16 @@ static enum setpay_error find_step(struct setpay_db *db, const struct setpay_id 
     return setpay_db_end(rows);
 }
 
-/* The first row of that dispute or clearing. */
+/* The first row of that dispute or clearing, before that one. */
 static enum setpay_error find_event(struct setpay_db *db, const struct setpay_settlement_row *row,
-                                    struct named *named)
+                                    int64_t before, struct named *named)
 {
     struct setpay_db_rows *rows;
     enum setpay_error error =
         setpay_db_one(db, &rows,
                       "SELECT id, settlement_id FROM settlement_row WHERE event = $1 AND kind = $2"
-                      " ORDER BY id LIMIT 1",
-                      SETPAY_DB_ID(&row->event), SETPAY_DB_INT(row->kind));
+                      " AND id < $3 ORDER BY id LIMIT 1",
+                      SETPAY_DB_ID(&row->event), SETPAY_DB_INT(row->kind), SETPAY_DB_INT(before));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
@@ -104,8 +103,9 @@ static enum setpay_error insert_row(struct setpay_db *db, int64_t settlement_id,
         db, id,
         "INSERT INTO settlement_row (settlement_id, line, kind, step, xid, batch, amount_minor,"
         " fee_minor, code, date, event, differs, step_id, other_id, stands, cleared_minor,"
-        " cleared_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-        " 0, 0) RETURNING id",
+        " cleared_by, is_over, accepted_ms, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+        "$10,"
+        " $11, $12, $13, $14, $15, 0, 0, 0, 0, '') RETURNING id",
         SETPAY_DB_INT(settlement_id), SETPAY_DB_INT((int64_t)row->line), SETPAY_DB_INT(row->kind),
         SETPAY_DB_ID(&row->step), SETPAY_DB_ID(&row->xid), SETPAY_DB_INT(row->batch),
         SETPAY_DB_INT(row->amount_minor), SETPAY_DB_INT(row->fee_minor), SETPAY_DB_TEXT(row->code),
@@ -114,46 +114,124 @@ static enum setpay_error insert_row(struct setpay_db *db, int64_t settlement_id,
         SETPAY_DB_BOOL(differs != 0));
 }
 
-/* So much of a refused item is paid after all: once that is all of it, it stands no longer. */
-static enum setpay_error clear_refused(struct setpay_db *db, int64_t row_id, int64_t amount_minor,
-                                       int64_t settlement_id)
+/* The refused item that a step was named by. SETPAY_E_NOT_FOUND: none, or it was not refused. */
+static enum setpay_error find_refused(struct setpay_db *db, int64_t step_id, int64_t *row_id,
+                                      struct setpay_settlement_row *row, uint32_t *differs,
+                                      bool *is_accepted)
 {
-    SETPAY_TRY(setpay_db_run(
-        db,
-        "UPDATE settlement_row SET cleared_minor = cleared_minor + $1, cleared_by = $2"
-        " WHERE id = $3",
-        SETPAY_DB_INT(amount_minor), SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(row_id)));
+    struct setpay_db_rows *rows;
+    *row = (struct setpay_settlement_row){.line = 0};
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT r.id, r.kind, r.amount_minor, r.fee_minor, r.differs, r.accepted_ms FROM step"
+        " JOIN settlement_row AS r ON r.id = step.settlement_row"
+        " WHERE step.id = $1 AND r.code <> '00'",
+        SETPAY_DB_INT(step_id)));
+    *row_id = setpay_db_get_int(rows, 0);
+    row->kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 1);
+    row->amount_minor = setpay_db_get_int(rows, 2);
+    row->fee_minor = setpay_db_get_int(rows, 3);
+    *differs = (uint32_t)setpay_db_get_int(rows, 4);
+    *is_accepted = setpay_db_get_int(rows, 5) > 0;
+    return setpay_db_end(rows);
+}
+
+/* What all settlements say that came of it; the youngest day that paid some of it is the one that
+ * it was paid with. Kinds as numbers: the index is of these. */
+static enum setpay_error find_outcome(struct setpay_db *db, int64_t step_id,
+                                      struct setpay_merchant_settlement_outcome *outcome)
+{
+    struct setpay_db_rows *rows;
+    *outcome = (struct setpay_merchant_settlement_outcome){.row_count = 0};
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT r.kind, r.amount_minor, r.differs, s.id FROM settlement_row"
+                                " AS r JOIN settlement AS s ON s.id = r.settlement_id"
+                                " WHERE r.step_id = $1 AND r.kind IN (6, 7) ORDER BY s.day, s.id",
+                                SETPAY_DB_INT(step_id)));
+    while (setpay_db_next(rows)) {
+        const struct setpay_settlement_row row = {
+            .kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 0),
+            .amount_minor = setpay_db_get_int(rows, 1),
+        };
+        setpay_merchant_settlement_came(outcome, &row, (uint32_t)setpay_db_get_int(rows, 2),
+                                        setpay_db_get_int(rows, 3));
+    }
+    return setpay_db_end(rows);
+}
+
+/* What came of a step that its issuer has refused, from all rows that are there: in whatever order
+ * files are read in, the same stands in the end. */
+static enum setpay_error judge_refused(struct setpay_db *db, int64_t step_id)
+{
+    struct setpay_settlement_row row;
+    struct setpay_merchant_settlement_outcome outcome;
+    int64_t row_id = 0;
+    uint32_t differs = 0;
+    bool is_accepted = false;
+    enum setpay_error error = find_refused(db, step_id, &row_id, &row, &differs, &is_accepted);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    SETPAY_TRY(find_outcome(db, step_id, &outcome));
+    bool is_over = setpay_merchant_settlement_is_over(&row, &outcome);
+    bool stands = !is_accepted && !(is_over && differs == SETPAY_SETTLEMENT_REFUSED);
     return setpay_db_run(
         db,
-        "UPDATE settlement_row SET stands = 0 WHERE id = $1 AND differs = $2 AND cleared_minor ="
-        " CASE kind WHEN $3 THEN fee_minor - amount_minor ELSE amount_minor - fee_minor END",
-        SETPAY_DB_INT(row_id), SETPAY_DB_INT(SETPAY_SETTLEMENT_REFUSED),
-        SETPAY_DB_INT(SETPAY_SETTLEMENT_CREDIT));
+        "UPDATE settlement_row SET cleared_minor = $1, cleared_by = $2, is_over = $3, stands = $4"
+        " WHERE id = $5",
+        SETPAY_DB_INT(outcome.cleared_minor), SETPAY_DB_INT(outcome.cleared_by),
+        SETPAY_DB_BOOL(is_over), SETPAY_DB_BOOL(stands), SETPAY_DB_INT(row_id));
+}
+
+/* How a row compares. */
+struct judged {
+    struct setpay_merchant_settled_step step;
+    struct named named; /* the row that had the same before */
+    uint32_t differs;
+};
+
+/* before: the row's id; INT64_MAX: it is new. */
+static enum setpay_error judge(struct setpay_db *db, const struct setpay_settlement_report *report,
+                               const struct setpay_settlement_row *row, int64_t before,
+                               struct judged *judged)
+{
+    SETPAY_TRY(find_step(db, &row->step, &judged->step, &judged->named));
+    if (!setpay_settlement_kind_is_item(row->kind)) {
+        judged->named = (struct named){0};
+        SETPAY_TRY(find_event(db, row, before, &judged->named));
+    }
+    judged->step.is_named = judged->named.row_id != 0;
+    judged->differs = setpay_merchant_settlement_compare(report, row, &judged->step);
+    return SETPAY_OK;
+}
+
+/* What follows for the step from the row, which is there. */
+static enum setpay_error settle(struct setpay_db *db, const struct setpay_settlement_row *row,
+                                int64_t row_id, const struct judged *judged)
+{
+    const struct setpay_merchant_settled_step *step = &judged->step;
+    bool is_item = setpay_settlement_kind_is_item(row->kind);
+    if (step->is_named || !setpay_merchant_settlement_is_about(judged->differs))
+        return SETPAY_OK;
+    if (is_item)
+        SETPAY_TRY(setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
+                                 SETPAY_DB_INT(row_id), SETPAY_DB_INT(step->id)));
+    bool is_refused = is_item && strcmp(row->code, "00") != 0;
+    bool is_outcome =
+        row->kind == SETPAY_SETTLEMENT_CLEARED || row->kind == SETPAY_SETTLEMENT_ENDED;
+    return is_refused || is_outcome ? judge_refused(db, step->id) : SETPAY_OK;
 }
 
 static enum setpay_error import_row(struct setpay_db *db, int64_t settlement_id,
                                     const struct setpay_settlement_report *report,
                                     const struct setpay_settlement_row *row)
 {
-    struct setpay_merchant_settled_step step;
-    struct named item, named;
+    struct judged judged;
     int64_t row_id = 0;
-    bool is_item = setpay_settlement_kind_is_item(row->kind);
-    SETPAY_TRY(find_step(db, &row->step, &step, &item));
-    named = is_item ? item : (struct named){0};
-    if (!is_item)
-        SETPAY_TRY(find_event(db, row, &named));
-    step.is_named = named.row_id != 0;
-    uint32_t differs = setpay_merchant_settlement_compare(report, row, &step);
-    SETPAY_TRY(insert_row(db, settlement_id, row, differs, step.id, &named, &row_id));
-    if (step.is_named || !setpay_merchant_settlement_is_about(differs))
-        return SETPAY_OK;
-    if (is_item)
-        return setpay_db_run(db, "UPDATE step SET settlement_row = $1 WHERE id = $2",
-                             SETPAY_DB_INT(row_id), SETPAY_DB_INT(step.id));
-    if (row->kind == SETPAY_SETTLEMENT_CLEARED && item.row_id != 0)
-        return clear_refused(db, item.row_id, row->amount_minor, settlement_id);
-    return SETPAY_OK;
+    SETPAY_TRY(judge(db, report, row, INT64_MAX, &judged));
+    SETPAY_TRY(
+        insert_row(db, settlement_id, row, judged.differs, judged.step.id, &judged.named, &row_id));
+    return settle(db, row, row_id, &judged);
 }
 
 /* Whether a settlement of that id is there. */
@@ -182,6 +260,47 @@ static enum setpay_error find_known(struct setpay_db *db,
                               report->line, setpay_id_format(&report->settlement, id), at);
 }
 
+/* A brand may have been sold here before. */
+static enum setpay_error check_brand(struct setpay_db *db,
+                                     const struct setpay_merchant_settlement_import *import,
+                                     const struct setpay_settlement_report *report,
+                                     struct setpay_problem *problem)
+{
+    struct setpay_db_rows *rows;
+    for (size_t i = 0; i < import->brand_count; i++)
+        if (strcmp(import->brands[i], report->brand) == 0)
+            return SETPAY_OK;
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT 1 FROM batch WHERE brand = $1 LIMIT 1", SETPAY_DB_TEXT(report->brand));
+    if (error == SETPAY_OK)
+        return setpay_db_end(rows);
+    if (error != SETPAY_E_NOT_FOUND)
+        return error;
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "line %zu: a settlement of the brand \"%s\", expected one that the"
+                              " configuration names",
+                              report->line, report->brand);
+}
+
+/* The seal of a file finds damage, and no forgery: this finds a file that was taken for another. */
+static enum setpay_error check_ours(struct setpay_db *db,
+                                    const struct setpay_merchant_settlement_import *import,
+                                    const struct setpay_settlement_report *report,
+                                    struct setpay_problem *problem)
+{
+    if (strcmp(report->merchant_id, import->merchant_id) != 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "line %zu: a settlement of the merchant \"%s\", expected one of"
+                                  " \"%.64s\"",
+                                  report->line, report->merchant_id, import->merchant_id);
+    if (strcmp(report->gateway, import->gateway_id) != 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "line %zu: a settlement by the gateway \"%s\", expected one by"
+                                  " \"%.64s\", the configuration's gateway_id",
+                                  report->line, report->gateway, import->gateway_id);
+    return check_brand(db, import, report, problem);
+}
+
 static enum setpay_error import_one(struct setpay_db *db,
                                     const struct setpay_merchant_settlement_import *import,
                                     const struct setpay_settlement_report *report,
@@ -190,11 +309,7 @@ static enum setpay_error import_one(struct setpay_db *db,
     struct setpay_settlement_view view;
     int64_t id = 0;
     bool is_known = false;
-    if (strcmp(report->merchant_id, import->merchant_id) != 0)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "line %zu: a settlement of the merchant \"%s\", expected one of"
-                                  " \"%.64s\"",
-                                  report->line, report->merchant_id, import->merchant_id);
+    SETPAY_TRY(check_ours(db, import, report, problem));
     SETPAY_TRY(find_known(db, report, &is_known, problem));
     if (!is_known) {
         SETPAY_TRY(insert_settlement(db, report, import->now_ms, &id));
@@ -215,199 +330,190 @@ setpay_merchant_settlement_import(struct setpay_db *db,
     return SETPAY_OK;
 }
 
-/* ------------------------------------------------------------------ looking */
+/* ------------------------------------------------------------------ taking back */
 
-#define SETTLEMENT_COLUMNS                                                                         \
-    "id, token, gateway, brand, day, currency, capture_count, capture_minor, capture_fee_minor,"   \
-    " credit_count, credit_minor, credit_fee_minor, refused_count, refused_minor, disputed_count," \
-    " disputed_minor, returned_count, returned_minor, cleared_count, cleared_minor,"               \
-    " carried_in_minor, held_minor, released_minor, repaid_count, repaid_minor, payout_minor,"     \
-    " carried_out_minor, row_count, imported_ms, (SELECT COUNT(*) FROM settlement_row"             \
-    " WHERE settlement_row.settlement_id = settlement.id AND stands = 1)"
-
-static void read_totals(struct setpay_db_rows *rows, int c, struct setpay_settlement_totals *t)
-{
-    int64_t *const values[] = {
-        &t->capture_count,     &t->capture_minor,    &t->capture_fee_minor, &t->credit_count,
-        &t->credit_minor,      &t->credit_fee_minor, &t->refused_count,     &t->refused_minor,
-        &t->disputed_count,    &t->disputed_minor,   &t->returned_count,    &t->returned_minor,
-        &t->cleared_count,     &t->cleared_minor,    &t->carried_in_minor,  &t->held_minor,
-        &t->released_minor,    &t->repaid_count,     &t->repaid_minor,      &t->payout_minor,
-        &t->carried_out_minor,
-    };
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        *values[i] = setpay_db_get_int(rows, c + (int)i);
-}
-
-static void read_settlement(struct setpay_db_rows *rows, struct setpay_settlement_view *s)
-{
-    memset(s, 0, sizeof *s);
-    s->seq = setpay_db_get_int(rows, 0);
-    setpay_db_get_id(rows, 1, &s->id);
-    setpay_db_get_text(rows, 2, s->gateway, sizeof s->gateway);
-    setpay_db_get_text(rows, 3, s->brand, sizeof s->brand);
-    setpay_db_get_text(rows, 4, s->day, sizeof s->day);
-    setpay_db_get_text(rows, 5, s->currency, sizeof s->currency);
-    read_totals(rows, 6, &s->totals);
-    s->row_count = setpay_db_get_int(rows, 27);
-    s->imported_ms = setpay_db_get_int(rows, 28);
-    s->differing_count = setpay_db_get_int(rows, 29);
-}
-
-enum setpay_error setpay_merchant_settlement_list(struct setpay_db *db, int64_t before,
-                                                  int64_t room, setpay_settlement_visit_fn *visit,
-                                                  void *visit_arg)
+static enum setpay_error find_forgotten(struct setpay_db *db, const struct setpay_id *id,
+                                        int64_t *settlement_id,
+                                        struct setpay_merchant_settlement_forgotten *forgotten)
 {
     struct setpay_db_rows *rows;
-    enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(
-        db, &rows,
-        "SELECT " SETTLEMENT_COLUMNS " FROM settlement WHERE $1 = $2 OR (day, id) <"
-        " (SELECT day, id FROM settlement WHERE id = $3) ORDER BY day DESC, id DESC LIMIT $4",
-        SETPAY_DB_INT(before), SETPAY_DB_INT(INT64_MAX), SETPAY_DB_INT(before),
-        SETPAY_DB_INT(room)));
-    while (error == SETPAY_OK && setpay_db_next(rows)) {
-        struct setpay_settlement_view settlement;
-        read_settlement(rows, &settlement);
-        error = visit(visit_arg, &settlement);
-    }
-    enum setpay_error end = setpay_db_end(rows);
-    return error != SETPAY_OK ? error : end;
-}
-
-enum setpay_error setpay_merchant_settlement_find(struct setpay_db *db, const struct setpay_id *id,
-                                                  struct setpay_settlement_view *settlement)
-{
-    struct setpay_db_rows *rows;
-    struct setpay_settlement_view found;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT " SETTLEMENT_COLUMNS " FROM settlement WHERE token = $1",
+                             "SELECT id, brand, day, row_count FROM settlement WHERE token = $1",
                              SETPAY_DB_ID(id)));
-    read_settlement(rows, &found);
-    SETPAY_TRY(setpay_db_end(rows));
-    *settlement = found;
-    return SETPAY_OK;
+    *settlement_id = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, forgotten->brand, sizeof forgotten->brand);
+    setpay_db_get_text(rows, 2, forgotten->day, sizeof forgotten->day);
+    forgotten->row_count = setpay_db_get_int(rows, 3);
+    return setpay_db_end(rows);
 }
 
-/* Of a row r. Of an item that is known, its step is ours. */
-#define ROW_COLUMNS                                                                                \
-    "SELECT r.id, s.token, s.day, s.brand, s.currency, r.line, r.kind, r.step, r.xid, r.batch,"    \
-    " r.amount_minor, r.fee_minor, r.code, r.date, r.event, r.differs, r.stands, step.name,"       \
-    " purchase.order_id, step.amount_minor, purchase.currency, other.token"                        \
-    " FROM settlement_row AS r JOIN settlement AS s ON s.id = r.settlement_id"                     \
-    " LEFT JOIN step ON step.id = r.step_id AND r.step_id <> 0"                                    \
-    " LEFT JOIN purchase ON purchase.id = step.purchase_id"                                        \
-    " LEFT JOIN settlement AS other ON other.id = r.other_id AND r.other_id <> 0"
-
-static void read_row(struct setpay_db_rows *rows, struct setpay_settlement_row_view *v)
+/* What its rows say that came of refusals did not come: one row after the other. */
+static enum setpay_error forget_outcomes(struct setpay_db *db, int64_t settlement_id)
 {
-    memset(v, 0, sizeof *v);
-    v->seq = setpay_db_get_int(rows, 0);
-    setpay_db_get_id(rows, 1, &v->settlement);
-    setpay_db_get_text(rows, 2, v->day, sizeof v->day);
-    setpay_db_get_text(rows, 3, v->brand, sizeof v->brand);
-    setpay_db_get_text(rows, 4, v->currency, sizeof v->currency);
-    v->row.line = (size_t)setpay_db_get_int(rows, 5);
-    v->row.kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 6);
-    setpay_db_get_id(rows, 7, &v->row.step);
-    setpay_db_get_id(rows, 8, &v->row.xid);
-    v->row.batch = (uint32_t)setpay_db_get_int(rows, 9);
-    v->row.amount_minor = setpay_db_get_int(rows, 10);
-    v->row.fee_minor = setpay_db_get_int(rows, 11);
-    setpay_db_get_text(rows, 12, v->row.code, sizeof v->row.code);
-    setpay_db_get_text(rows, 13, v->row.date, sizeof v->row.date);
-    if (!setpay_db_is_null(rows, 14))
-        setpay_db_get_id(rows, 14, &v->row.event);
-    v->differs = (uint32_t)setpay_db_get_int(rows, 15);
-    v->stands = setpay_db_get_bool(rows, 16);
-    v->is_known = !setpay_db_is_null(rows, 17);
-    if (v->is_known) {
-        setpay_db_get_id(rows, 17, &v->id);
-        setpay_db_get_text(rows, 18, v->order_id, sizeof v->order_id);
-        v->ours.minor = setpay_db_get_int(rows, 19);
-        setpay_db_get_text(rows, 20, v->ours.currency, sizeof v->ours.currency);
+    int64_t row_id = 0;
+    for (;;) {
+        struct setpay_db_rows *rows;
+        enum setpay_error error =
+            setpay_db_one(db, &rows,
+                          "SELECT id, step_id FROM settlement_row WHERE settlement_id = $1"
+                          " AND id > $2 AND kind IN (6, 7) ORDER BY id LIMIT 1",
+                          SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(row_id));
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        row_id = setpay_db_get_int(rows, 0);
+        int64_t step_id = setpay_db_get_int(rows, 1);
+        SETPAY_TRY(setpay_db_end(rows));
+        SETPAY_TRY(
+            setpay_db_run(db, "DELETE FROM settlement_row WHERE id = $1", SETPAY_DB_INT(row_id)));
+        if (step_id != 0)
+            SETPAY_TRY(judge_refused(db, step_id));
     }
-    v->has_other = !setpay_db_is_null(rows, 21);
-    if (v->has_other)
-        setpay_db_get_id(rows, 21, &v->other);
 }
 
-/* Each of its own index. */
-static const char *const by_filter[2][2] = {
-    {ROW_COLUMNS " WHERE $1 = 0 AND r.id > $2 ORDER BY r.id LIMIT $3",
-     ROW_COLUMNS " WHERE $1 = 0 AND r.stands = 1 AND r.id > $2 ORDER BY r.id LIMIT $3"},
-    {ROW_COLUMNS " WHERE r.settlement_id = $1 AND r.id > $2 ORDER BY r.id LIMIT $3",
-     ROW_COLUMNS " WHERE r.settlement_id = $1 AND r.stands = 1 AND r.id > $2"
-                 " ORDER BY r.id LIMIT $3"},
+static enum setpay_error forget_rows(struct setpay_db *db, int64_t settlement_id)
+{
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE step SET settlement_row = 0 WHERE id IN (SELECT step_id FROM settlement_row"
+        " WHERE settlement_id = $1 AND step_id <> 0) AND settlement_row IN (SELECT id FROM"
+        " settlement_row WHERE settlement_id = $2)",
+        SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(settlement_id)));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM settlement_row WHERE settlement_id = $1",
+                             SETPAY_DB_INT(settlement_id)));
+    return setpay_db_run(db, "DELETE FROM settlement WHERE id = $1", SETPAY_DB_INT(settlement_id));
+}
+
+/* A row that was a duplicate of one of the settlement's. */
+struct again {
+    int64_t row_id;
+    struct setpay_settlement_report report; /* its brand and currency alone */
+    struct setpay_settlement_row row;
+    uint32_t differs;
 };
 
-enum setpay_error setpay_merchant_settlement_rows(struct setpay_db *db,
-                                                  const struct setpay_settlement_rows *which,
-                                                  setpay_settlement_row_visit_fn *visit,
-                                                  void *visit_arg)
+/* The next of them behind that one. SETPAY_E_NOT_FOUND. */
+static enum setpay_error find_again(struct setpay_db *db, int64_t settlement_id, int64_t after,
+                                    struct again *again)
 {
     struct setpay_db_rows *rows;
-    enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(
-        db, &rows, by_filter[which->settlement != 0 ? 1 : 0][which->differing ? 1 : 0],
-        SETPAY_DB_INT(which->settlement), SETPAY_DB_INT(which->after), SETPAY_DB_INT(which->room)));
-    while (error == SETPAY_OK && setpay_db_next(rows)) {
-        struct setpay_settlement_row_view row;
-        read_row(rows, &row);
-        error = visit(visit_arg, &row);
-    }
-    enum setpay_error end = setpay_db_end(rows);
-    return error != SETPAY_OK ? error : end;
-}
-
-/* Kinds 1 and 2, states of a step and a batch 2 and 3 (step.h, payment_port.h), as numbers: the
- * index is of these. The CROSS JOIN begins with its steps, which are few: not with all batches. */
-enum setpay_error setpay_merchant_unsettled(struct setpay_db *db, setpay_time_ms closed_before_ms,
-                                            int64_t after, int64_t room,
-                                            setpay_unsettled_visit_fn *visit, void *visit_arg)
-{
-    struct setpay_db_rows *rows;
-    enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(
-        db, &rows,
-        "SELECT step.id, step.kind, step.name, purchase.xid, step.token, purchase.order_id,"
-        " step.amount_minor, purchase.currency, purchase.brand, step.batch, batch.closed_ms"
-        " FROM step CROSS JOIN purchase ON purchase.id = step.purchase_id"
-        " CROSS JOIN batch ON batch.brand = purchase.brand AND batch.number = step.batch"
-        " WHERE step.settlement_row = 0 AND step.batch <> 0 AND step.state = 2 AND step.undone = 0"
-        " AND step.kind IN (1, 2) AND batch.state = 3 AND batch.closed_ms < $1 AND step.id > $2"
-        " ORDER BY step.id LIMIT $3",
-        SETPAY_DB_INT(closed_before_ms), SETPAY_DB_INT(after), SETPAY_DB_INT(room)));
-    while (error == SETPAY_OK && setpay_db_next(rows)) {
-        struct setpay_unsettled_view v = {.seq = setpay_db_get_int(rows, 0)};
-        v.is_credit = setpay_db_get_int(rows, 1) == SETPAY_MERCHANT_STEP_CREDIT;
-        setpay_db_get_id(rows, 2, &v.id);
-        setpay_db_get_id(rows, 3, &v.xid);
-        setpay_db_get_id(rows, 4, &v.token);
-        setpay_db_get_text(rows, 5, v.order_id, sizeof v.order_id);
-        v.amount.minor = setpay_db_get_int(rows, 6);
-        setpay_db_get_text(rows, 7, v.amount.currency, sizeof v.amount.currency);
-        setpay_db_get_text(rows, 8, v.brand, sizeof v.brand);
-        v.batch = (uint32_t)setpay_db_get_int(rows, 9);
-        v.closed_ms = setpay_db_get_int(rows, 10);
-        error = visit(visit_arg, &v);
-    }
-    enum setpay_error end = setpay_db_end(rows);
-    return error != SETPAY_OK ? error : end;
-}
-
-enum setpay_error setpay_merchant_settlement_of_step(struct setpay_db *db, int64_t step_id,
-                                                     struct setpay_id *settlement,
-                                                     char day[SETPAY_SETTLEMENT_DATE_SIZE])
-{
-    struct setpay_db_rows *rows;
+    memset(again, 0, sizeof *again);
     SETPAY_TRY(setpay_db_one(
         db, &rows,
-        "SELECT s.token, s.day FROM step JOIN settlement_row AS r ON r.id = step.settlement_row"
-        " JOIN settlement AS s ON s.id = CASE WHEN r.cleared_by <> 0 THEN r.cleared_by"
-        " ELSE r.settlement_id END WHERE step.id = $1 AND (r.code = '00' OR r.cleared_by <> 0)",
-        SETPAY_DB_INT(step_id)));
-    setpay_db_get_id(rows, 0, settlement);
-    setpay_db_get_text(rows, 1, day, SETPAY_SETTLEMENT_DATE_SIZE);
+        "SELECT r.id, s.brand, s.currency, r.kind, r.step, r.xid, r.batch, r.amount_minor,"
+        " r.fee_minor, r.code, r.event, r.differs FROM settlement_row AS r JOIN settlement AS s"
+        " ON s.id = r.settlement_id WHERE r.other_id = $1 AND r.other_id <> 0 AND r.id > $2"
+        " ORDER BY r.id LIMIT 1",
+        SETPAY_DB_INT(settlement_id), SETPAY_DB_INT(after)));
+    again->row_id = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, again->report.brand, sizeof again->report.brand);
+    setpay_db_get_text(rows, 2, again->report.currency, sizeof again->report.currency);
+    again->row.kind = (enum setpay_settlement_kind)setpay_db_get_int(rows, 3);
+    setpay_db_get_id(rows, 4, &again->row.step);
+    setpay_db_get_id(rows, 5, &again->row.xid);
+    again->row.batch = (uint32_t)setpay_db_get_int(rows, 6);
+    again->row.amount_minor = setpay_db_get_int(rows, 7);
+    again->row.fee_minor = setpay_db_get_int(rows, 8);
+    setpay_db_get_text(rows, 9, again->row.code, sizeof again->row.code);
+    if (!setpay_db_is_null(rows, 10))
+        setpay_db_get_id(rows, 10, &again->row.event);
+    again->differs = (uint32_t)setpay_db_get_int(rows, 11);
     return setpay_db_end(rows);
+}
+
+/* What a person has accepted stays so, unless there is something else now. */
+static enum setpay_error judge_again(struct setpay_db *db, const struct again *again)
+{
+    struct judged judged;
+    SETPAY_TRY(judge(db, &again->report, &again->row, again->row_id, &judged));
+    bool keeps = judged.differs != 0 && (judged.differs & ~again->differs) == 0;
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE settlement_row SET differs = $1, step_id = $2, other_id = $3, accepted_ms ="
+        " CASE WHEN $4 = 1 THEN accepted_ms ELSE 0 END, reason = CASE WHEN $5 = 1 THEN reason"
+        " ELSE '' END, stands = CASE WHEN $6 = 0 OR ($7 = 1 AND accepted_ms > 0) THEN 0 ELSE 1 END"
+        " WHERE id = $8",
+        SETPAY_DB_INT(judged.differs), SETPAY_DB_INT(judged.step.id),
+        SETPAY_DB_INT(judged.named.settlement_id), SETPAY_DB_INT(keeps), SETPAY_DB_INT(keeps),
+        SETPAY_DB_INT(judged.differs), SETPAY_DB_INT(keeps), SETPAY_DB_INT(again->row_id)));
+    return settle(db, &again->row, again->row_id, &judged);
+}
+
+enum setpay_error
+setpay_merchant_settlement_forget(struct setpay_db *db, const struct setpay_id *id,
+                                  struct setpay_merchant_settlement_forgotten *forgotten)
+{
+    struct again again = {.row_id = 0};
+    int64_t settlement_id = 0;
+    enum setpay_error error = SETPAY_OK;
+    memset(forgotten, 0, sizeof *forgotten);
+    SETPAY_TRY(find_forgotten(db, id, &settlement_id, forgotten));
+    SETPAY_TRY(forget_outcomes(db, settlement_id));
+    SETPAY_TRY(forget_rows(db, settlement_id));
+    for (;; forgotten->judged_count++) {
+        error = find_again(db, settlement_id, again.row_id, &again);
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        SETPAY_TRY(judge_again(db, &again));
+    }
+}
+
+/* ------------------------------------------------------------------ accepting */
+
+/* What stands in a row already. */
+struct standing {
+    int64_t row_id;
+    bool stands;
+    setpay_time_ms accepted_ms; /* 0: it is not */
+    bool is_same;               /* with that reason */
+};
+
+static enum setpay_error find_standing(struct setpay_db *db,
+                                       const struct setpay_merchant_settlement_accept *accept,
+                                       struct standing *standing)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(
+        setpay_db_one(db, &rows,
+                      "SELECT r.id, r.stands, r.accepted_ms, CASE WHEN r.reason = $1 THEN 1 ELSE 0"
+                      " END FROM settlement AS s JOIN settlement_row AS r ON r.settlement_id = s.id"
+                      " WHERE s.token = $2 AND r.line = $3",
+                      SETPAY_DB_TEXT(accept->reason), SETPAY_DB_ID(&accept->settlement),
+                      SETPAY_DB_INT(accept->line)));
+    standing->row_id = setpay_db_get_int(rows, 0);
+    standing->stands = setpay_db_get_bool(rows, 1);
+    standing->accepted_ms = setpay_db_get_int(rows, 2);
+    standing->is_same = setpay_db_get_bool(rows, 3);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error
+setpay_merchant_settlement_accept(struct setpay_db *db,
+                                  const struct setpay_merchant_settlement_accept *accept,
+                                  struct setpay_problem *problem)
+{
+    struct standing standing;
+    char at[SETPAY_TIME_TEXT_SIZE];
+    enum setpay_error error = find_standing(db, accept, &standing);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error,
+                                  "there is no such settlement here, or its file had no row in line"
+                                  " %lld (see `setpay-merchant settlement differences`)",
+                                  (long long)accept->line);
+    SETPAY_TRY(error);
+    if (standing.accepted_ms > 0 && standing.is_same)
+        return SETPAY_OK;
+    if (standing.accepted_ms > 0)
+        return setpay_problem_set(
+            problem, SETPAY_E_EXISTS, "line %lld was accepted at %s with another reason",
+            (long long)accept->line, setpay_time_format(standing.accepted_ms, at));
+    if (!standing.stands)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "line %lld: nothing differs there that stands",
+                                  (long long)accept->line);
+    return setpay_db_run(
+        db, "UPDATE settlement_row SET stands = 0, accepted_ms = $1, reason = $2 WHERE id = $3",
+        SETPAY_DB_INT(accept->now_ms), SETPAY_DB_TEXT(accept->reason),
+        SETPAY_DB_INT(standing.row_id));
 }

@@ -249,8 +249,10 @@ static json_t *settled_json(const struct setpay_step_view *step)
 {
     char id[SETPAY_ID_TEXT_SIZE];
     return step->is_settled
-               ? json_pack("{s:s, s:s}", "settlement_id", setpay_id_format(&step->settlement, id),
-                           "day", step->settled_day)
+               ? json_pack("{s:s, s:s, s:o}", "settlement_id",
+                           setpay_id_format(&step->settlement, id), "day", step->settled_day,
+                           "paid_amount",
+                           step->is_paid_in_part ? json_integer(step->paid_minor) : json_null())
                : json_null();
 }
 

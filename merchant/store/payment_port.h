@@ -93,7 +93,9 @@ struct setpay_step_view {
     uint32_t batch;           /* 0: none yet */
     bool is_settled;          /* of a capture or credit: the gateway has paid it, */
     struct setpay_id settlement;
-    char settled_day[SETPAY_SETTLEMENT_DATE_SIZE]; /* with that settlement, of that day */
+    char settled_day[SETPAY_SETTLEMENT_DATE_SIZE]; /* with that settlement, of that day; */
+    bool is_paid_in_part;                          /* less than all of it, and no more comes: */
+    int64_t paid_minor;                            /* so much, less its fee */
     setpay_time_ms created_ms;
     setpay_time_ms decided_ms; /* 0 before it */
 };
@@ -232,10 +234,8 @@ struct setpay_payment_port {
                                               const struct setpay_settlement_rows *which,
                                               setpay_settlement_row_visit_fn *visit,
                                               void *visit_arg);
-    /* Up to room captures and credits behind after (a seq; 0: from the first on) of batches that
-     * were closed before closed_before_ms, which no settlement has brought. */
-    enum setpay_error (*list_unsettled)(struct setpay_db *db, setpay_time_ms closed_before_ms,
-                                        int64_t after, int64_t room,
+    /* Captures and credits of closed batches, which no settlement has brought. */
+    enum setpay_error (*list_unsettled)(struct setpay_db *db, const struct setpay_unsettled *which,
                                         setpay_unsettled_visit_fn *visit, void *visit_arg);
     /* After such an operation was committed: there is work for this purchase. Any thread; NULL
      * where the payment side hears it from the store's notes. */

@@ -115,6 +115,7 @@ json_t *setpay_settlement_row_json(const struct setpay_settlement_row_view *v)
 {
     const struct setpay_settlement_row *row = &v->row;
     bool is_item = setpay_settlement_kind_is_item(row->kind), whole = true;
+    char at[SETPAY_TIME_TEXT_SIZE];
     json_t *json = json_object();
     set(json, "differences", differences_json(v->differs), &whole);
     set(json, "stands", json_boolean(v->stands), &whole);
@@ -138,6 +139,10 @@ json_t *setpay_settlement_row_json(const struct setpay_settlement_row_view *v)
     set(json, "event_id", id_json(!is_item, &row->event), &whole);
     set(json, "first_settlement_id", id_json(v->has_other, &v->other), &whole);
     set(json, "since", json_null(), &whole);
+    set(json, "accepted",
+        v->accepted_ms > 0 ? json_string(setpay_time_format(v->accepted_ms, at)) : json_null(),
+        &whole);
+    set(json, "accepted_reason", text_json(v->reason), &whole);
     return checked(json, whole);
 }
 
@@ -145,8 +150,18 @@ json_t *setpay_settlement_row_json(const struct setpay_settlement_row_view *v)
 static json_t *unsettled_json(const struct setpay_unsettled_view *v)
 {
     static const char *const none[] = {
-        "settlement_id", "day",  "line", "settled_amount", "settled_currency",
-        "fee",           "code", "date", "event_id",       "first_settlement_id",
+        "settlement_id",
+        "day",
+        "line",
+        "settled_amount",
+        "settled_currency",
+        "fee",
+        "code",
+        "date",
+        "event_id",
+        "first_settlement_id",
+        "accepted",
+        "accepted_reason",
     };
     char since[SETPAY_TIME_TEXT_SIZE];
     bool whole = true;
@@ -262,27 +277,38 @@ enum setpay_error setpay_settlement_rows_read(struct setpay_db *db,
     return end_page(&page, "rows", error, number_cursor(&page), result);
 }
 
+/* The first of those rows, as a member of the settlement. */
+static enum setpay_error add_shown(struct setpay_db *db, const struct setpay_payment_port *port,
+                                   int64_t settlement, enum setpay_settlement_which which,
+                                   json_t *json)
+{
+    const struct setpay_settlement_rows rows = {
+        .settlement = settlement, .which = which, .room = SETPAY_SETTLEMENT_SHOWN};
+    struct page page = {.list = json_array(), .limit = SETPAY_SETTLEMENT_SHOWN};
+    const char *name = which == SETPAY_SETTLEMENT_ACCEPTED ? "accepted" : "differences";
+    if (json_object_set_new(json, name, page.list) != 0)
+        return SETPAY_E_NOMEM;
+    return port->list_settlement_rows(db, &rows, add_row, &page);
+}
+
 enum setpay_error setpay_settlement_find_read(struct setpay_db *db,
                                               const struct setpay_payment_port *port,
                                               const struct setpay_id *id, json_t **result)
 {
     struct setpay_settlement_view settlement;
     SETPAY_TRY(port->find_settlement(db, id, &settlement));
-    struct page page = {.list = json_array(), .limit = SETPAY_SETTLEMENT_SHOWN};
-    const struct setpay_settlement_rows which = {
-        .settlement = settlement.seq, .differing = true, .room = SETPAY_SETTLEMENT_SHOWN};
-    enum setpay_error error =
-        page.list == NULL ? SETPAY_E_NOMEM : port->list_settlement_rows(db, &which, add_row, &page);
-    json_t *json = error == SETPAY_OK ? setpay_settlement_view_json(&settlement) : NULL;
-    if (error == SETPAY_OK &&
-        (json == NULL || json_object_set(json, "differences", page.list) != 0)) {
-        json_decref(json);
-        error = SETPAY_E_NOMEM;
-    }
-    json_decref(page.list);
+    json_t *json = setpay_settlement_view_json(&settlement);
+    enum setpay_error error = json == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
-        *result = json;
-    return error;
+        error = add_shown(db, port, settlement.seq, SETPAY_SETTLEMENT_STANDING, json);
+    if (error == SETPAY_OK)
+        error = add_shown(db, port, settlement.seq, SETPAY_SETTLEMENT_ACCEPTED, json);
+    if (error != SETPAY_OK) {
+        json_decref(json);
+        return error;
+    }
+    *result = json;
+    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ differences */
@@ -310,8 +336,9 @@ static enum setpay_error fill(struct setpay_db *db, const struct setpay_payment_
                               int64_t after, struct page *page)
 {
     if (*among == AMONG_ROWS) {
-        const struct setpay_settlement_rows which = {
-            .differing = true, .after = after, .room = (int64_t)wanted->limit + 1};
+        const struct setpay_settlement_rows which = {.which = SETPAY_SETTLEMENT_STANDING,
+                                                     .after = after,
+                                                     .room = (int64_t)wanted->limit + 1};
         SETPAY_TRY(port->list_settlement_rows(db, &which, add_row, page));
         if (page->more)
             return SETPAY_OK;
@@ -319,8 +346,13 @@ static enum setpay_error fill(struct setpay_db *db, const struct setpay_payment_
         after = 0;
         page->last = 0;
     }
-    int64_t room = (int64_t)(wanted->limit - json_array_size(page->list)) + 1;
-    return port->list_unsettled(db, wanted->closed_before_ms, after, room, add_unsettled, page);
+    const struct setpay_unsettled missed = {
+        .since_ms = wanted->closed_since_ms,
+        .before_ms = wanted->closed_before_ms,
+        .after = after,
+        .room = (int64_t)(wanted->limit - json_array_size(page->list)) + 1,
+    };
+    return port->list_unsettled(db, &missed, add_unsettled, page);
 }
 
 enum setpay_error

@@ -37,7 +37,7 @@ enum setpay_error setpay_settlement_page_read(struct setpay_db *db,
                                               const struct setpay_payment_port *port,
                                               int64_t before, size_t limit,
                                               json_t **page) SETPAY_MUST_CHECK;
-/* One, with its first differences. SETPAY_E_NOT_FOUND. */
+/* One, with its first differences that stand, and those that were accepted. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_settlement_find_read(struct setpay_db *db,
                                               const struct setpay_payment_port *port,
                                               const struct setpay_id *id,
@@ -52,7 +52,8 @@ enum setpay_error setpay_settlement_rows_read(struct setpay_db *db,
 struct setpay_settlement_differences {
     const char *cursor; /* NULL: from the first on */
     size_t limit;
-    setpay_time_ms closed_before_ms; /* what is of younger batches is not missed yet */
+    setpay_time_ms closed_before_ms; /* what is of younger batches is not missed yet, */
+    setpay_time_ms closed_since_ms;  /* and of older ones never; 0: of none is it so */
 };
 /* {"differences":[…],"has_more","next_cursor"}: of all settlements the rows with a difference that
  * stands, and behind these what no settlement has brought. SETPAY_E_INVALID for another cursor than

@@ -34,6 +34,9 @@ enum setpay_settlement_difference {
 /* Of the bit 1 << n: "unknown", …; NULL behind the last. */
 const char *setpay_settlement_difference_name(unsigned n);
 
+/* Why a person has accepted what differs. */
+#define SETPAY_SETTLEMENT_REASON_SIZE 201
+
 struct setpay_settlement_view {
     int64_t seq;         /* ascends with the reading in */
     struct setpay_id id; /* the gateway's */
@@ -58,21 +61,28 @@ struct setpay_settlement_row_view {
     char currency[4];
     struct setpay_settlement_row row;
     uint32_t differs;    /* of enum setpay_settlement_difference */
-    bool stands;         /* a difference; false also where a refused one was paid in full later */
+    bool stands;         /* a difference; false also where all has come of a refused one */
     bool is_known;       /* here; else the rest but other is nothing */
     struct setpay_id id; /* by which the store knows it */
     char order_id[SETPAY_WIRE_LID_M_MAX + 1];
     struct setpay_money ours;
-    bool has_other;         /* of a duplicate: */
-    struct setpay_id other; /* the settlement whose row came first */
+    bool has_other;             /* of a duplicate: */
+    struct setpay_id other;     /* the settlement whose row came first */
+    setpay_time_ms accepted_ms; /* a person has accepted what differs; 0: nobody has; */
+    char reason[SETPAY_SETTLEMENT_REASON_SIZE]; /* with this reason */
 };
 typedef enum setpay_error
 setpay_settlement_row_visit_fn(void *arg, const struct setpay_settlement_row_view *row);
 
+enum setpay_settlement_which {
+    SETPAY_SETTLEMENT_ALL,
+    SETPAY_SETTLEMENT_STANDING, /* with a difference that stands */
+    SETPAY_SETTLEMENT_ACCEPTED, /* with one that a person has accepted */
+};
 struct setpay_settlement_rows {
     int64_t settlement; /* its seq; 0: of all */
-    bool differing;     /* only those with a difference that stands */
-    int64_t after;      /* a seq; 0: from the first on */
+    enum setpay_settlement_which which;
+    int64_t after; /* a seq; 0: from the first on */
     int64_t room;
 };
 
@@ -91,6 +101,11 @@ struct setpay_unsettled_view {
 };
 typedef enum setpay_error setpay_unsettled_visit_fn(void *arg,
                                                     const struct setpay_unsettled_view *step);
+struct setpay_unsettled {
+    setpay_time_ms since_ms, before_ms; /* closed in this span of time, without its end */
+    int64_t after;                      /* a seq; 0: from the first on */
+    int64_t room;
+};
 
 /* How long after the closing of its batch something is not missed yet: an issuer answers, a day
  * ends, the gateway settles it and hands the file out. */

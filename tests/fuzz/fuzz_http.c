@@ -80,11 +80,11 @@ static enum setpay_error list_no_rows(struct setpay_db *db,
     return SETPAY_OK;
 }
 
-static enum setpay_error list_all_settled(struct setpay_db *db, setpay_time_ms closed_before_ms,
-                                          int64_t after, int64_t room,
+static enum setpay_error list_all_settled(struct setpay_db *db,
+                                          const struct setpay_unsettled *which,
                                           setpay_unsettled_visit_fn *visit, void *visit_arg)
 {
-    (void)db, (void)closed_before_ms, (void)after, (void)room, (void)visit, (void)visit_arg;
+    (void)db, (void)which, (void)visit, (void)visit_arg;
     return SETPAY_OK;
 }
 

@@ -54,6 +54,8 @@ ok "what is not settled yet is not missed for a week" says '^Nothing differs, an
 ok "then it is, since its batch was closed" says "^  unsettled: capture [0-9a-f]{32}, order $first, batch 1: 12\\.50 EUR here, not settled yet since 20
 ^  unsettled: refund [0-9a-f]{32}, order $second, batch 1: 5\\.00 EUR here, not settled yet since 20" \
     merchant settlement differences --days 0
+ok "but nothing is missed from before a first day" says '^Nothing differs, and nothing is missed' \
+    merchant settlement differences --days 0 --since "$(date -u -d '2 days' +%F)"
 day=$(date -u +%F)
 ok "the gateway settles a day later" settled_after 1
 report() { gateway report settlement --date "$day" --merchant-id "$shop" --format items; }
@@ -111,6 +113,12 @@ head -n 3 "$tmp/day.csv" >"$tmp/wrong.csv"
 ok "one that is not whole" refuses 'line 4: the file ends without a line "end"' merchant settlement import "$tmp/wrong.csv"
 sed "s/,visa,$shop,/,visa,neighbour,/" "$tmp/day.csv" | sed -n '1,/^end/p' | sealed >"$tmp/wrong.csv"
 ok "another merchant's" refuses "line 1: a settlement of the merchant \"neighbour\"" merchant settlement import "$tmp/wrong.csv"
+sed 's/^\(header,[^,]*,1,\)[^,]*/\1gateway.example/' "$tmp/day.csv" | sed -n '1,/^end/p' | sealed >"$tmp/wrong.csv"
+ok "another gateway's" refuses 'line 1: a settlement by the gateway "gateway.example", expected one by "sandbox-gateway"' \
+    merchant settlement import "$tmp/wrong.csv"
+sed "s/,visa,$shop,/,amex,$shop,/" "$tmp/day.csv" | sed -n '1,/^end/p' | sealed >"$tmp/wrong.csv"
+ok "and of a brand that was never had" refuses 'line 1: a settlement of the brand "amex", expected one that the configuration names' \
+    merchant settlement import "$tmp/wrong.csv"
 sed -n '1,/^end/p' "$tmp/day.csv" | sed '/^row,credit/d' | sealed >"$tmp/wrong.csv"
 ok "one with other content under the same id" refuses "line 1: settlement .* was read in at 20.* with other content" \
     merchant settlement import "$tmp/wrong.csv"
@@ -163,6 +171,26 @@ is "as JSON, a page at a time" "$(
         [ -n "$cursor" ] || break
     done | tr '\n' ' ')" "amount amount+duplicate duplicate unknown payment+batch currency "
 
+# ------------------------------------------------------------------ what somebody has looked at
+line_of() { grep -nF -- "$1" "$tmp/planted.csv" | cut -d: -f1; }
+unknown=$(line_of 22222222222222222222222222222222)
+ok "a difference is accepted, with a reason" says "^$one, line $unknown: accepted, and not listed any more\$" \
+    merchant settlement accept "$one" --line "$unknown" --reason 'from before the restore'
+is "it is listed no more" "$(merchant --json settlement differences --days 0 | jq '[.differences[] | select(.differences == ["unknown"])] | length')" 0
+ok "its settlement has it, with the reason" says "^rows +5, of which 4 differ:\$
+unknown: capture 2{32}, .* \(line $unknown\), accepted at 20.*Z: from before the restore\$" merchant settlement show "$one"
+ok "and so have its rows" says 'unknown, accepted at 20.*Z: from before the restore$' merchant settlement rows "$one"
+is "and the API" "$(api GET "/settlements/$one" | jq -c '[.differing, .accepted[0].accepted_reason, .accepted[0].stands]')" \
+    '[4,"from before the restore",false]'
+ok "not twice with two reasons" refuses "line $unknown was accepted at 20.* with another reason" \
+    merchant settlement accept "$one" --line "$unknown" --reason 'another one'
+ok "nor what agrees" refuses 'line 2: nothing differs there that stands' merchant settlement accept "$eur" --line 2 --reason no
+ok "nor without a reason" refuses 'reason' merchant settlement accept "$one" --line 2
+is "the API takes a first day" "$(api GET "/settlements/differences?since=$day" | jq '.differences | length')" 5
+ok "what is no day" refuses "since: found 'x'; expected a date" merchant settlement differences --since x
+api GET "/settlements/differences?since=x" >"$tmp/none"
+is "nor for the API" "$(cat "$tmp/status")" 400
+
 # ------------------------------------------------------------------ the owner's pages
 owner=$(get .admin_url)
 page() { curl -sS -o "$tmp/page" -w '%{http_code}' -b "$tmp/jar" -c "$tmp/jar" "$@"; }
@@ -173,20 +201,31 @@ is "the owner signs in" "$(page --data-urlencode "csrf=$(grep -o 'name="csrf" va
     -d "name=$(get .admin_account)" --data-urlencode "password@$(get .admin_password_file)" "$owner/signin")" 303
 is "and sees the settlements" "$(page "$owner/settlements")" 200
 ok "with their sums, and how many rows differ" shows "<a href=\"/settlements/$eur\">" '47.50 EUR' 'all agree' \
-    '<span class="badge bad">5</span>' 'aria-current="page">Settlements</a>'
+    '<span class="badge bad">4</span>' 'aria-current="page">Settlements</a>'
 is "one of them" "$(page "$owner/settlements/$eur")" 200
 ok "how it comes about, and its rows" shows '<dt>Gross</dt><dd>47.50 EUR</dd>' '<dt>Fees of captures</dt>' \
     "<a href=\"/orders/$first\">" 'all agree'
 is "one that differs" "$(page "$owner/settlements/$one")" 200
 ok "what, and where it was first" shows '<span class="badge bad">amount, duplicate</span>' "<a href=\"/settlements/$eur\">another one</a>" \
-    '9.01 EUR' '9.00 EUR' "<a href=\"/orders/$third\">"
+    '9.01 EUR' '9.00 EUR' 'accepted: from before the restore' "<a href=\"/orders/$third\">"
 is "what differs in all of them" "$(page "$owner/settlements?differs=1")" 200
-ok "is on one page" shows '<span class="badge bad">unknown</span>' '<span class="badge bad">currency</span>' "<a href=\"/settlements/$two\">"
+ok "is on one page" shows '<span class="badge bad">amount, duplicate</span>' '<span class="badge bad">currency</span>' "<a href=\"/settlements/$two\">"
 is "there is no other settlement" "$(page "$owner/settlements/77777777777777777777777777777777"), $(page "$owner/settlements/x")" "404, 404"
 is "nor page" "$(page "$owner/settlements?cursor=x"), $(page "$owner/settlements?differs=1&cursor=7"), $(page "$owner/settlements/$eur?cursor=-1")" \
     "404, 404, 404"
 is "the order's page" "$(page "$owner/orders/$first")" 200
 ok "leads to the settlement that paid it" shows "<a class=\"small\" href=\"/settlements/$eur\">settled on $day</a>"
+
+# ------------------------------------------------------------------ a wrong one is taken back
+ok "the settlements that were planted are forgotten, with a reason" says "^$one of $day, visa: forgotten, with 5 rows\$" \
+    merchant settlement forget "$one" --reason 'it was planted'
+ok "both" says "^$two of $day, visa: forgotten, with 1 row\$" merchant settlement forget "$two" --reason 'this one too'
+ok "the log says which, and why" grep -q "settlement.forgotten.*$one.*it was planted" "$sandbox/log/merchant.log"
+ok "not without a reason" refuses 'reason' merchant settlement forget "$eur"
+ok "nor twice" refuses "there is no settlement $one here" merchant settlement forget "$one" --reason 'once more'
+is "nothing is left of them" "$(sql merchant 'SELECT COUNT(*), (SELECT COUNT(*) FROM settlement_row) FROM settlement')" "$before"
+ok "what they had settled is missed again" says "^  unsettled: capture [0-9a-f]{32}, order $third, batch 2: 9\\.00 EUR here
+^  unsettled: capture [0-9a-f]{32}, order $fourth, batch 2: 7\\.00 EUR here" merchant settlement differences --days 0
 
 # ------------------------------------------------------------------ disputes, and a daemon that is stopped
 ok "a cardholder disputes a charge" issuer dispute open "$(id_of_step "$first")" --reason fraud --amount '2.00 EUR'
@@ -197,7 +236,7 @@ day=$(date -u -d "$day + 1 day" +%F)
 ok "the merchant's daemon is stopped" kill_daemon merchant
 report >"$tmp/next.csv"
 next=$(sed -n 's/^header,[^,]*,1,[^,]*,\([^,]*\),.*,EUR$/\1/p' "$tmp/next.csv")
-ok "and the file read in all the same: what is paid twice now is named" says "^$next of $day, visa: .* paid out, 3 rows, 2 differ" \
+ok "and the file read in all the same: all agree" says "^$next of $day, visa: .* paid out, 3 rows, all agree" \
     merchant settlement import "$tmp/next.csv"
 ok "what is in dispute is held back" says '^in dispute +2\.00 EUR  \(1\)$' merchant settlement show "$next"
 ok "for that reason" says "^dispute +[0-9a-f]{32}  $first +2\\.00 EUR +-  fraud" merchant settlement rows "$next"
@@ -205,6 +244,6 @@ ok "the newest day is first" says "^SETTLEMENT .*
 ^$next  visa +$day" merchant settlement list --limit 1
 ok "there are more" says '^There are more: --cursor [0-9]+$' merchant settlement list --limit 1
 ok "the daemon comes back" up
-is "and knows them all" "$(merchant --json settlement list | jq '.settlements | length')" 5
+is "and knows them all" "$(merchant --json settlement list | jq '.settlements | length')" 3
 
 done_testing

@@ -218,6 +218,9 @@ struct books {
     /* Of the steps of the purchase. */
     size_t settled;
     char days[STEPS][SETPAY_SETTLEMENT_DATE_SIZE];
+    int64_t parts[STEPS]; /* -1: not in part */
+    struct setpay_merchant_settlement_accept accept;
+    struct setpay_merchant_settlement_forgotten forgotten;
 };
 
 static enum setpay_error fill(struct setpay_db *db, void *arg)
@@ -305,7 +308,8 @@ static void add_report(struct books *b, uint8_t id, const char *day, const struc
         struct setpay_settlement_row row = row_of(items[i].kind, items[i].minor, items[i].code);
         row.step = test_id((uint8_t)(0x20 + items[i].n));
         row.fee_minor = items[i].fee;
-        bool is_cleared = row.kind == SETPAY_SETTLEMENT_CLEARED;
+        bool is_cleared =
+            row.kind == SETPAY_SETTLEMENT_CLEARED || row.kind == SETPAY_SETTLEMENT_ENDED;
         if (!is_item)
             row.event = test_id((uint8_t)(0x60 + items[i].n));
         (void)snprintf(row.date, sizeof row.date, "%s", is_cleared ? "" : day);
@@ -341,8 +345,15 @@ static enum setpay_error on_imported(void *arg, const struct setpay_settlement_v
 static enum setpay_error import_file(struct setpay_db *db, void *arg)
 {
     struct books *b = arg;
-    const struct setpay_merchant_settlement_import import = {
-        .file = &b->file, .merchant_id = "shop", .now_ms = NOW_MS, .visit = on_imported, .arg = b};
+    static const char *const brands[] = {"mastercard", "other"};
+    const struct setpay_merchant_settlement_import import = {.file = &b->file,
+                                                             .merchant_id = "shop",
+                                                             .gateway_id = "gw-1",
+                                                             .brands = brands,
+                                                             .brand_count = COUNT(brands),
+                                                             .now_ms = NOW_MS,
+                                                             .visit = on_imported,
+                                                             .arg = b};
     return setpay_merchant_settlement_import(db, &import, &b->problem);
 }
 
@@ -418,6 +429,7 @@ static enum setpay_error on_step(void *arg, const struct setpay_step_view *step)
     assert_true(i < STEPS);
     b->settled += step->is_settled ? 1 : 0;
     memcpy(b->days[i], step->settled_day, sizeof b->days[i]);
+    b->parts[i] = step->is_paid_in_part ? step->paid_minor : -1;
     return SETPAY_OK;
 }
 static enum setpay_error look_at_steps(struct setpay_db *db, void *arg)
@@ -508,6 +520,23 @@ static void a_refused_file_leaves_nothing(void **state)
                         "line 1: a settlement of the merchant \"neighbour\", expected one of"
                         " \"shop\"");
     assert_int_equal(all_rows(b), before);
+    /* Another gateway's; and of a brand that was never had here. */
+    add_report(b, 0x90, "2026-11-25", agreed, 1);
+    (void)snprintf(b->file.reports[0].gateway, sizeof b->file.reports[0].gateway, "gw-2");
+    import_all(b, SETPAY_E_INVALID, 0, 0);
+    assert_string_equal(b->problem.text,
+                        "line 1: a settlement by the gateway \"gw-2\", expected one by \"gw-1\","
+                        " the configuration's gateway_id");
+    add_report(b, 0x90, "2026-11-25", agreed, 1);
+    (void)snprintf(b->file.reports[0].brand, sizeof b->file.reports[0].brand, "amex");
+    import_all(b, SETPAY_E_INVALID, 0, 0);
+    assert_string_equal(b->problem.text,
+                        "line 1: a settlement of the brand \"amex\", expected one that the"
+                        " configuration names");
+    assert_int_equal(all_rows(b), before);
+    add_report(b, 0x97, "2026-11-25", NULL, 0); /* of a brand that has no batch yet */
+    (void)snprintf(b->file.reports[0].brand, sizeof b->file.reports[0].brand, "other");
+    import_all(b, SETPAY_OK, 1, 0);
     /* Another content under the same id, behind one that is fine. */
     add_report(b, 0x90, "2026-11-25", agreed, 1);
     import_all(b, SETPAY_OK, 1, 0);
@@ -578,6 +607,9 @@ static void what_was_refused_stands_until_it_is_paid(void **state)
     add_report(b, 0x91, "2026-11-26", part, COUNT(part));
     import_all(b, SETPAY_OK, 1, 0);
     expect_differences(b, "refused:21 refused:22 ");
+    /* In part is not settled: more of it may come. */
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 0);
     add_report(b, 0x92, "2026-11-27", rest, COUNT(rest));
     b->file.reports[0].rows[0].event = test_id(0x70);
     import_all(b, SETPAY_OK, 1, 0);
@@ -585,11 +617,195 @@ static void what_was_refused_stands_until_it_is_paid(void **state)
     assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
     assert_int_equal(b->settled, 2);
     assert_string_equal(b->days[0], "2026-11-27");
+    assert_int_equal(b->parts[0], -1);
     /* The same clearing again pays nothing. */
     add_report(b, 0x93, "2026-11-28", rest, 1);
     b->file.reports[0].rows[0].event = test_id(0x70);
     import_all(b, SETPAY_OK, 1, 0);
     expect_differences(b, "duplicate:21 ");
+}
+
+/* Files come in any order: what was paid of it may be read in before its refusal. */
+static void what_was_paid_before_its_refusal_was_read_in_counts(void **state)
+{
+    static const struct item refused[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "25"},
+                                          {2, SETPAY_SETTLEMENT_CREDIT, 250, 4, "25"}};
+    static const struct item cleared[] = {{1, SETPAY_SETTLEMENT_CLEARED, 1230, 0, ""},
+                                          {2, SETPAY_SETTLEMENT_CLEARED, -200, 0, ""}};
+    static const struct item rest[] = {{2, SETPAY_SETTLEMENT_CLEARED, -46, 0, ""}};
+    struct books *b = *state;
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x92, "2026-11-27", rest, COUNT(rest));
+    b->file.reports[0].rows[0].event = test_id(0x70);
+    add_report(b, 0x91, "2026-11-26", cleared, COUNT(cleared));
+    add_report(b, 0x93, "2026-11-28", cleared, 1); /* the same once more */
+    import_all(b, SETPAY_OK, 3, 0);
+    expect_differences(b, "duplicate:21 ");
+    add_report(b, 0x90, "2026-11-25", refused, COUNT(refused));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "duplicate:21 ");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 2);
+    assert_string_equal(b->days[0], "2026-11-26");
+    assert_string_equal(b->days[1], "2026-11-27"); /* the last that paid some of it */
+}
+
+/* Paid in part, and for the rest nobody was charged: nothing more comes. */
+static void what_was_refused_is_over_where_its_rest_was_ended(void **state)
+{
+    static const struct item refused[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "25"},
+                                          {3, SETPAY_SETTLEMENT_SALE, 500, 8, "25"},
+                                          {5, SETPAY_SETTLEMENT_CAPTURE, 900, 900, "25"}};
+    static const struct item part[] = {{1, SETPAY_SETTLEMENT_CLEARED, 1000, 0, ""}};
+    static const struct item rest[] = {{1, SETPAY_SETTLEMENT_ENDED, 230, 0, ""},
+                                       {3, SETPAY_SETTLEMENT_ENDED, 492, 0, ""},
+                                       {5, SETPAY_SETTLEMENT_CLEARED, 0, 0, ""}};
+    struct books *b = *state;
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x90, "2026-11-25", refused, COUNT(refused));
+    add_report(b, 0x91, "2026-11-26", part, COUNT(part));
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "refused:21 refused:23 refused:25 ");
+    add_report(b, 0x92, "2026-11-27", rest, COUNT(rest));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 2); /* not the one of which nothing was paid */
+    assert_string_equal(b->days[0], "2026-11-26");
+    assert_int_equal(b->parts[0], 1000);
+    assert_string_equal(b->days[2], "");
+    assert_string_equal(b->days[4], "2026-11-27"); /* its fee is all of it */
+    assert_int_equal(b->parts[4], -1);
+}
+
+static enum setpay_error accept_row(struct setpay_db *db, void *arg)
+{
+    struct books *b = arg;
+    return setpay_merchant_settlement_accept(db, &b->accept, &b->problem);
+}
+static void accept_line(struct books *b, uint8_t settlement, int64_t line, const char *reason,
+                        enum setpay_error expected)
+{
+    b->accept = (struct setpay_merchant_settlement_accept){
+        .settlement = test_id(settlement), .line = line, .reason = reason, .now_ms = NOW_MS + 5};
+    assert_int_equal(setpay_store_submit_wait(b->store, accept_row, b), expected);
+}
+
+/* A person has looked: it is listed no more, with the reason, whatever comes later. */
+static void what_was_accepted_stands_no_longer(void **state)
+{
+    static const struct item wrong[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1240, 20, "25"},
+                                        {9, SETPAY_SETTLEMENT_CAPTURE, 77, 1, "00"},
+                                        {3, SETPAY_SETTLEMENT_SALE, 500, 8, "00"}};
+    static const struct item paid[] = {{1, SETPAY_SETTLEMENT_CLEARED, 100, 0, ""}};
+    struct books *b = *state;
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x90, "2026-11-25", wrong, COUNT(wrong));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "amount,refused:21 unknown:29 ");
+    accept_line(b, 0x90, 2, "the gateway has written it off", SETPAY_OK);
+    expect_differences(b, "unknown:29 ");
+    accept_line(b, 0x90, 2, "the gateway has written it off", SETPAY_OK);
+    accept_line(b, 0x90, 2, "another one", SETPAY_E_EXISTS);
+    accept_line(b, 0x90, 4, "it agrees", SETPAY_E_STATE);
+    accept_line(b, 0x90, 5, "no such row", SETPAY_E_NOT_FOUND);
+    accept_line(b, 0x91, 2, "no such settlement", SETPAY_E_NOT_FOUND);
+    add_report(b, 0x92, "2026-11-26", paid, COUNT(paid));
+    import_all(b, SETPAY_OK, 1, 0);
+    expect_differences(b, "unknown:29 ");
+    b->asked = test_id(0x90);
+    look(b, read_one, SETPAY_OK);
+    assert_int_equal(json_integer_value(json_object_get(b->json, "differing")), 1);
+    assert_string_equal(rows_text(b, "differences"), "unknown:29 ");
+    assert_string_equal(rows_text(b, "accepted"), "amount,refused:21 ");
+    const json_t *row = json_array_get(json_object_get(b->json, "accepted"), 0);
+    char at[SETPAY_TIME_TEXT_SIZE];
+    assert_string_equal(json_string_value(json_object_get(row, "accepted")),
+                        setpay_time_format(NOW_MS + 5, at));
+    assert_string_equal(json_string_value(json_object_get(row, "accepted_reason")),
+                        "the gateway has written it off");
+    assert_true(json_is_false(json_object_get(row, "stands")));
+}
+
+static enum setpay_error forget_one(struct setpay_db *db, void *arg)
+{
+    struct books *b = arg;
+    return setpay_merchant_settlement_forget(db, &b->asked, &b->forgotten);
+}
+static void forget(struct books *b, uint8_t settlement, enum setpay_error expected)
+{
+    b->asked = test_id(settlement);
+    assert_int_equal(setpay_store_submit_wait(b->store, forget_one, b), expected);
+}
+
+/* As if a wrong file had never been read in: the right one's rows settle, and what it had paid of a
+ * refusal is to come again. */
+static void what_is_forgotten_was_never_there(void **state)
+{
+    static const struct item refused[] = {{5, SETPAY_SETTLEMENT_CAPTURE, 900, 0, "25"}};
+    static const struct item wrong[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1240, 20, "00"},
+                                        {2, SETPAY_SETTLEMENT_CREDIT, 250, 4, "00"},
+                                        {3, SETPAY_SETTLEMENT_SALE, 500, 8, "25"},
+                                        {3, SETPAY_SETTLEMENT_CLEARED, 492, 0, ""},
+                                        {5, SETPAY_SETTLEMENT_CLEARED, 900, 0, ""}};
+    static const struct item right[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "00"},
+                                        {3, SETPAY_SETTLEMENT_SALE, 500, 8, "00"},
+                                        {5, SETPAY_SETTLEMENT_CLEARED, 900, 0, ""}};
+    static const struct item twice[] = {{1, SETPAY_SETTLEMENT_CAPTURE, 1250, 20, "00"}};
+    struct books *b = *state;
+    int64_t before = all_rows(b);
+    add_report(b, 0x90, "2026-11-25", wrong, 3);
+    import_all(b, SETPAY_OK, 1, 0);
+    forget(b, 0x90, SETPAY_OK);
+    assert_int_equal(b->forgotten.row_count, 3);
+    assert_int_equal(b->forgotten.judged_count, 0);
+    assert_int_equal(all_rows(b), before);
+    forget(b, 0x90, SETPAY_E_NOT_FOUND);
+
+    b->wanted.closed_before_ms = 0;
+    add_report(b, 0x91, "2026-11-24", refused, COUNT(refused));
+    add_report(b, 0x90, "2026-11-25", wrong, COUNT(wrong));
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "amount:21 ");
+    add_report(b, 0x92, "2026-11-26", right, 2);
+    add_report(b, 0x93, "2026-11-27", twice, COUNT(twice));
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "amount:21 duplicate:21 duplicate:23 duplicate:21 ");
+    accept_line(b, 0x93, 2, "it is paid back", SETPAY_OK);
+    forget(b, 0x90, SETPAY_OK);
+    assert_string_equal(b->forgotten.day, "2026-11-25");
+    assert_string_equal(b->forgotten.brand, "visa");
+    assert_int_equal(b->forgotten.judged_count, 3);
+    expect_differences(b, "refused:25 ");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_int_equal(b->settled, 2);
+    assert_string_equal(b->days[0], "2026-11-26");
+    assert_string_equal(b->days[1], "");
+    assert_string_equal(b->days[2], "2026-11-26");
+    /* What came of a refusal, as the next file says it again. */
+    add_report(b, 0x90, "2026-11-25", wrong + 4, 1);
+    add_report(b, 0x94, "2026-11-28", right + 2, 1);
+    import_all(b, SETPAY_OK, 2, 0);
+    expect_differences(b, "duplicate:25 ");
+    forget(b, 0x90, SETPAY_OK);
+    expect_differences(b, "");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_string_equal(b->days[4], "2026-11-28");
+    /* A duplicate of another than that one stays one, and what was accepted of it. */
+    forget(b, 0x92, SETPAY_OK);
+    expect_differences(b, "");
+    assert_int_equal(setpay_store_submit_wait(b->store, look_at_steps, b), SETPAY_OK);
+    assert_string_equal(b->days[0], "2026-11-27");
+}
+
+/* What was captured before files were read in need not be missed. */
+static void nothing_is_missed_from_before_a_day(void **state)
+{
+    struct books *b = *state;
+    b->wanted.closed_since_ms = NOW_MS;
+    expect_differences(b, "unsettled:21 unsettled:22 unsettled:23 unsettled:25 ");
+    b->wanted.closed_since_ms = NOW_MS + 1;
+    expect_differences(b, "");
 }
 
 /* Youngest day first, whenever it was read in; pages end where they say. */
@@ -665,6 +881,26 @@ static void differences_come_in_pages(void **state)
     }
 }
 
+/* What is said of the most that a file may have fits into one line of the administration socket. */
+static void an_answer_has_room_for_all_of_a_file(void **state)
+{
+    struct setpay_settlement_view view;
+    (void)state;
+    memset(&view, 0x7f, sizeof view); /* numbers are as long as they may be */
+    memset(view.gateway, 'g', sizeof view.gateway - 1);
+    memset(view.brand, 'b', sizeof view.brand - 1);
+    view.gateway[sizeof view.gateway - 1] = view.brand[sizeof view.brand - 1] = '\0';
+    memcpy(view.day, "2026-11-25", 11);
+    memcpy(view.currency, "EUR", 4);
+    view.imported_ms = NOW_MS;
+    json_t *json = setpay_settlement_view_json(&view);
+    assert_non_null(json);
+    assert_int_equal(json_object_set_new(json, "fresh", json_false()), 0);
+    size_t size = json_dumpb(json, NULL, 0, JSON_COMPACT) + 1;
+    assert_true(size * SETPAY_SETTLEMENT_REPORTS_MAX < (size_t)7 * 1024 * 1024);
+    json_decref(json);
+}
+
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, open_books, close_books)
 
 int main(void)
@@ -673,11 +909,17 @@ int main(void)
         cmocka_unit_test(each_difference_has_its_name),
         cmocka_unit_test(disputes_and_clearings_are_of_a_part),
         cmocka_unit_test(only_what_is_ours_settles),
+        cmocka_unit_test(an_answer_has_room_for_all_of_a_file),
         BOOKS(all_agrees_and_nothing_is_missed),
         BOOKS(once_more_changes_nothing),
         BOOKS(a_refused_file_leaves_nothing),
         BOOKS(differences_are_kept_and_told),
         BOOKS(what_was_refused_stands_until_it_is_paid),
+        BOOKS(what_was_paid_before_its_refusal_was_read_in_counts),
+        BOOKS(what_was_refused_is_over_where_its_rest_was_ended),
+        BOOKS(what_was_accepted_stands_no_longer),
+        BOOKS(what_is_forgotten_was_never_there),
+        BOOKS(nothing_is_missed_from_before_a_day),
         BOOKS(pages_follow_each_other),
         BOOKS(differences_come_in_pages),
     };

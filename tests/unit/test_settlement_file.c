@@ -259,6 +259,68 @@ static void what_is_wrong_is_named_with_its_line(void **state)
     }
 }
 
+/* What editors and mailers do to it is said in so many words. */
+static void another_form_of_text_is_named(void **state)
+{
+    struct setpay_settlement_report report;
+    struct setpay_settlement_file got;
+    struct setpay_problem problem = {{0}};
+    struct setpay_buffer out, other;
+    (void)state;
+    make_full(&report);
+    setpay_buffer_init(&out, SETPAY_SETTLEMENT_FILE_MAX);
+    build(&report, &out);
+    setpay_buffer_init(&other, SETPAY_SETTLEMENT_FILE_MAX);
+    assert_int_equal(setpay_buffer_append(&other, setpay_view_string("\xef\xbb\xbf")), SETPAY_OK);
+    assert_int_equal(setpay_buffer_append(&other, setpay_buffer_view(&out)), SETPAY_OK);
+    assert_int_equal(setpay_settlement_file_parse(setpay_buffer_view(&other), &got, &problem),
+                     SETPAY_E_INVALID);
+    assert_non_null(strstr(problem.text, "line 1: begins with a byte order mark (BOM)"));
+    other.size = 0;
+    for (size_t i = 0; i < out.size; i++) {
+        if (out.data[i] == '\n')
+            assert_int_equal(setpay_buffer_append(&other, setpay_view_string("\r")), SETPAY_OK);
+        assert_int_equal(setpay_buffer_append(&other, setpay_view_of(out.data + i, 1)), SETPAY_OK);
+    }
+    assert_int_equal(setpay_settlement_file_parse(setpay_buffer_view(&other), &got, &problem),
+                     SETPAY_E_INVALID);
+    assert_non_null(strstr(problem.text, "line 1: ends with CR LF"));
+    setpay_buffer_clear(&other);
+    setpay_buffer_clear(&out);
+    setpay_settlement_report_clear(&report);
+}
+
+/* More than an answer has room for is refused before anything is done with it. */
+static void too_many_settlements_are_refused(void **state)
+{
+    struct setpay_settlement_report report;
+    struct setpay_settlement_file got;
+    struct setpay_problem problem = {{0}};
+    struct setpay_buffer one, out;
+    (void)state;
+    report = (struct setpay_settlement_report){.gateway = "gw-1",
+                                               .settlement = id_of(99),
+                                               .brand = "visa",
+                                               .merchant_id = "shop",
+                                               .day = "2026-11-25",
+                                               .currency = "EUR"};
+    setpay_buffer_init(&one, SETPAY_SETTLEMENT_FILE_MAX);
+    setpay_buffer_init(&out, SETPAY_SETTLEMENT_FILE_MAX);
+    build(&report, &one);
+    for (size_t i = 0; i < SETPAY_SETTLEMENT_REPORTS_MAX; i++)
+        assert_int_equal(setpay_buffer_append(&out, setpay_buffer_view(&one)), SETPAY_OK);
+    parse(setpay_buffer_view(&out), &got);
+    assert_int_equal(got.count, SETPAY_SETTLEMENT_REPORTS_MAX);
+    setpay_settlement_file_clear(&got);
+    assert_int_equal(setpay_buffer_append(&out, setpay_buffer_view(&one)), SETPAY_OK);
+    assert_int_equal(setpay_settlement_file_parse(setpay_buffer_view(&out), &got, &problem),
+                     SETPAY_E_INVALID);
+    assert_string_equal(problem.text, "line 20001: the file has more than the 4000 settlements that"
+                                      " are read at once; read it in in parts");
+    setpay_buffer_clear(&out);
+    setpay_buffer_clear(&one);
+}
+
 static void what_could_not_be_parsed_is_not_built(void **state)
 {
     struct setpay_settlement_report report;
@@ -285,6 +347,8 @@ int main(void)
         cmocka_unit_test(several_stand_one_behind_the_other),
         cmocka_unit_test(every_changed_byte_and_every_cut_is_noticed),
         cmocka_unit_test(what_is_wrong_is_named_with_its_line),
+        cmocka_unit_test(another_form_of_text_is_named),
+        cmocka_unit_test(too_many_settlements_are_refused),
         cmocka_unit_test(what_could_not_be_parsed_is_not_built),
     };
     return cmocka_run_group_tests_name("settlement_file", tests, NULL, NULL);

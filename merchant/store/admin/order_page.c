@@ -96,7 +96,11 @@ static enum setpay_error add_payments(struct look *look)
 static enum setpay_error add_settled(json_t *happening, const struct setpay_step_view *step)
 {
     char id[SETPAY_ID_TEXT_SIZE];
-    bool whole = json_object_set_new(happening, "settlement",
+    json_t *part = step->is_paid_in_part
+                       ? setpay_admin_money(step->paid_minor, step->amount.currency)
+                       : json_string("");
+    bool whole = json_object_set_new(happening, "settled_part", part) == 0 &&
+                 json_object_set_new(happening, "settlement",
                                      json_string(setpay_id_format(&step->settlement, id))) == 0 &&
                  json_object_set_new(happening, "settled", json_string(step->settled_day)) == 0;
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;

@@ -75,14 +75,15 @@ static json_t *row_json(const json_t *row)
     const char *kind = text_of(row, "kind");
     const char *since = text_of(row, "since");
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "kind",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "kind",
         strcmp(kind, "dispute_returned") == 0 ? "dispute won" : kind, "order",
         text_of(row, "order_id"), "gateway", text_of(row, "gateway_id"), "settlement_id",
         text_of(row, "settlement_id"), "first", text_of(row, "first_settlement_id"), "day",
-        text_of(row, "day"), "code", code_of(row), "names", names_json(row), "settled",
-        money_of(row, "settled_amount", "settled_currency"), "ours",
-        money_of(row, "amount", "currency"), "fee", money_of(row, "fee", "settled_currency"),
-        "since", json_stringn(since, strlen(since) < 10 ? 0 : 10));
+        text_of(row, "day"), "code", code_of(row), "accepted", text_of(row, "accepted_reason"),
+        "names", names_json(row), "settled", money_of(row, "settled_amount", "settled_currency"),
+        "ours", money_of(row, "amount", "currency"), "fee",
+        money_of(row, "fee", "settled_currency"), "since",
+        json_stringn(since, strlen(since) < 10 ? 0 : 10));
 }
 
 static json_t *rows_json(const json_t *rows)

@@ -5,6 +5,7 @@
  */
 #include "merchant/store/api/api_internal.h"
 
+#include "common/base/zone.h"
 #include "merchant/store/settlement_json.h"
 
 #include <string.h>
@@ -127,10 +128,27 @@ static enum setpay_error read_differences(struct setpay_db *db, void *arg)
     return setpay_settlement_differences_read(db, d->port, &d->wanted, &d->page);
 }
 
+/* A day, from its begin in UTC on. False: the request has been answered. */
+static bool read_since(struct setpay_http_request *request, const char *since,
+                       setpay_time_ms *since_ms)
+{
+    struct setpay_date date;
+    if (since == NULL)
+        return true;
+    if (setpay_date_parse(since, &date) == SETPAY_OK) {
+        *since_ms = setpay_date_start_ms(&date);
+        return true;
+    }
+    setpay_api_reply_problem(request, SETPAY_API_INVALID_QUERY, "since",
+                             "since: expected a date YYYY-MM-DD");
+    return false;
+}
+
 void setpay_api_on_settlement_differences(struct setpay_http_request *request, void *arg)
 {
     struct setpay_api *api = arg;
     struct setpay_digest token;
+    const char *since = NULL;
     struct differences d = {
         .port = api->options.port,
         .wanted = {.limit = SETPAY_SETTLEMENT_LIST_DEFAULT,
@@ -139,7 +157,8 @@ void setpay_api_on_settlement_differences(struct setpay_http_request *request, v
     };
     if (setpay_api_authorise(api, request, &token) != SETPAY_OK ||
         !setpay_api_read_list_query(request, SETPAY_SETTLEMENT_LIST_MAX, &d.wanted.limit,
-                                    &d.wanted.cursor, NULL, NULL))
+                                    &d.wanted.cursor, "since", &since) ||
+        !read_since(request, since, &d.wanted.closed_since_ms))
         return;
     enum setpay_error error = setpay_store_read(api->reader, read_differences, &d);
     if (error == SETPAY_E_INVALID)

@@ -291,9 +291,9 @@ static const struct setpay_operator_command commands[] = {
      "id",
      setpay_gateway_payout_undo_flags,
      setpay_gateway_print_payouts,
-     "ID --reference R --reason WORDS [--whole-file]",
-     "undo what was told by mistake, by that reference of the bank: it is as before, unless a\n"
-     "      settlement has paid it again"},
+     "ID --reference R --reason WORDS [--word paid|returned] [--whole-file]",
+     "undo what was told by mistake, by that reference of the bank (--word: where both have it):\n"
+     "      it is as before, unless a settlement has paid it again"},
     {{"suspense", "list"},
      "suspense.list",
      NULL,

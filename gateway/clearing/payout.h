@@ -245,19 +245,32 @@ enum setpay_error setpay_payout_return(struct setpay_db *db, struct setpay_payou
                                        const struct setpay_payout_word *word, bool *known,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* Which word of the bank is meant. */
+enum setpay_payout_which {
+    SETPAY_PAYOUT_WORD_ANY = 0, /* with that reference; there must be but one */
+    SETPAY_PAYOUT_WORD_PAID,
+    SETPAY_PAYOUT_WORD_RETURNED,
+};
 /* What is to be undone of a payout, and what came of it. */
 struct setpay_payout_undoing {
     const char *reference; /* the bank's, by which the word was told that is to be undone */
-    const char *reason;    /* checked by the caller */
+    enum setpay_payout_which which;
+    const char *reason; /* checked by the caller */
     setpay_time_ms now_ms;
     struct setpay_payout_undone undone;
+    bool known; /* it was undone before, by the same words, and nothing is changed */
 };
-/* The last word that was told of it is undone: *payout is as it was before. SETPAY_E_STATE with
- * words: nothing was told of it, or not by that reference, or a settlement has paid it again, which
- * is named. */
+/* The last word that was told of it is undone: *payout is as it was before. What was undone last is
+ * known where that is asked again, as long as no such word has been told since. SETPAY_E_STATE with
+ * words: nothing was told of it, or not by that reference, or more than one word by it, or a
+ * settlement has paid it again, which is named. */
 enum setpay_error setpay_payout_undo(struct setpay_db *db, struct setpay_payout *payout,
                                      struct setpay_payout_undoing *undoing,
                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether it is that payout's last word that is to be undone, or was, by the same words. */
+enum setpay_error setpay_payout_undo_is_of(struct setpay_db *db, const struct setpay_payout *payout,
+                                           const struct setpay_payout_undoing *undoing,
+                                           bool *is_of) SETPAY_MUST_CHECK;
 
 /* Inside of gateway/clearing: the entry of one of its steps. */
 enum setpay_error setpay_payout_append(struct setpay_db *db, const struct setpay_payout *payout,

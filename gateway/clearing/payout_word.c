@@ -168,6 +168,24 @@ enum setpay_error setpay_payout_each_undone(struct setpay_db *db, int64_t payout
     return error != SETPAY_OK ? error : end;
 }
 
+/* *there: whether any was. */
+static enum setpay_error last_undone(struct setpay_db *db, int64_t payout,
+                                     struct setpay_payout_undone *undone, bool *there)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_payout_undone found;
+    enum setpay_error error = setpay_db_one(
+        db, &rows, UNDONE "payout_id = $1 ORDER BY id DESC LIMIT 1", SETPAY_DB_INT(payout));
+    *there = error == SETPAY_OK;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    read_undone(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    *undone = found;
+    return SETPAY_OK;
+}
+
 static enum setpay_error insert_undone(struct setpay_db *db, const struct setpay_payout_undone *u)
 {
     return setpay_db_run(
@@ -188,8 +206,54 @@ static const struct setpay_payout_word *last_word(const struct setpay_payout *pa
     return payout->state == SETPAY_PAYOUT_RETURNED ? &payout->returned : &payout->paid;
 }
 
+static bool is_meant(const struct setpay_payout_undoing *undoing, bool is_return,
+                     const struct setpay_payout_word *word)
+{
+    return word->at_ms != 0 && strcmp(word->reference, undoing->reference) == 0 &&
+           undoing->which != (is_return ? SETPAY_PAYOUT_WORD_PAID : SETPAY_PAYOUT_WORD_RETURNED);
+}
+
+static bool is_last(const struct setpay_payout *payout, const struct setpay_payout_undoing *undoing)
+{
+    return is_meant(undoing, payout->state == SETPAY_PAYOUT_RETURNED, last_word(payout));
+}
+
+/* What the bank says may be told and undone in turns, under one reference. */
+struct meant {
+    struct setpay_payout_undone last; /* of what was undone */
+    bool known;                       /* that is what is asked for */
+    bool ambiguous;                   /* two words have that reference, and no kind is said */
+};
+
+static enum setpay_error find_meant(struct setpay_db *db, const struct setpay_payout *payout,
+                                    const struct setpay_payout_undoing *undoing,
+                                    struct meant *meant)
+{
+    bool there = false;
+    bool is_return = payout->state == SETPAY_PAYOUT_RETURNED;
+    *meant = (struct meant){.known = false};
+    SETPAY_TRY(last_undone(db, payout->id, &meant->last, &there));
+    bool was = there && is_meant(undoing, meant->last.is_return, &meant->last.word);
+    bool same = was && strcmp(meant->last.reason, undoing->reason) == 0;
+    meant->known = same && !is_last(payout, undoing);
+    meant->ambiguous = undoing->which == SETPAY_PAYOUT_WORD_ANY && is_last(payout, undoing) &&
+                       ((is_return && is_meant(undoing, false, &payout->paid)) ||
+                        (same && meant->last.is_return != is_return));
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_payout_undo_is_of(struct setpay_db *db, const struct setpay_payout *payout,
+                                           const struct setpay_payout_undoing *undoing, bool *is_of)
+{
+    struct meant meant;
+    SETPAY_TRY(find_meant(db, payout, undoing, &meant));
+    *is_of = meant.known || is_last(payout, undoing);
+    return SETPAY_OK;
+}
+
 /* What state it leaves, where there is such a word. */
-static enum setpay_error decide_undo(const struct setpay_payout *payout, const char *reference,
+static enum setpay_error decide_undo(const struct setpay_payout *payout,
+                                     const struct setpay_payout_undoing *undoing, bool ambiguous,
                                      enum setpay_payout_state *next, struct setpay_problem *problem)
 {
     char id[SETPAY_ID_TEXT_SIZE];
@@ -206,12 +270,21 @@ static enum setpay_error decide_undo(const struct setpay_payout *payout, const c
     if (error != SETPAY_OK)
         return setpay_problem_set(
             problem, error, "payout %s is %s: there is no word of the bank to undo", id, state);
-    if (strcmp(word->reference, reference) == 0)
+    if (ambiguous)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "of payout %s it was told by %s that it is paid, and that it was "
+                                  "returned: say which with --word; nothing was undone",
+                                  id, undoing->reference);
+    if (is_last(payout, undoing))
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_STATE,
-                              "payout %s was last told as %s by %s of %s, and not by %s; nothing "
+                              "payout %s was last told as %s by %s of %s, and not%s by %s; nothing "
                               "was undone",
-                              id, state, word->reference, word->day, reference);
+                              id, state, word->reference, word->day,
+                              undoing->which == SETPAY_PAYOUT_WORD_PAID       ? " as paid"
+                              : undoing->which == SETPAY_PAYOUT_WORD_RETURNED ? " as returned"
+                                                                              : "",
+                              undoing->reference);
 }
 
 /* What came back is owed to the merchant until a settlement takes it; from then on it is paid, or
@@ -263,7 +336,13 @@ enum setpay_error setpay_payout_undo(struct setpay_db *db, struct setpay_payout 
                                      struct setpay_problem *problem)
 {
     enum setpay_payout_state next;
-    SETPAY_TRY(decide_undo(payout, undoing->reference, &next, problem));
+    struct meant meant;
+    SETPAY_TRY(find_meant(db, payout, undoing, &meant));
+    undoing->undone = meant.last;
+    undoing->known = meant.known;
+    if (meant.known)
+        return SETPAY_OK;
+    SETPAY_TRY(decide_undo(payout, undoing, meant.ambiguous, &next, problem));
     struct setpay_payout_undone undone = {.payout = payout->id,
                                           .is_return = payout->state == SETPAY_PAYOUT_RETURNED,
                                           .word = *last_word(payout),

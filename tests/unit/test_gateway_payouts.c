@@ -403,8 +403,14 @@ static void the_bank_pays_and_returns(void **state)
                          "--reason", "the wrong file"),
                      0);
     expect_printed(" sent ");
+    assert_int_equal(RUN("payout", "undo", first_file, "--whole-file", "--reference", "B1",
+                         "--reason", "the wrong file"),
+                     0);
+    expect_printed("(told before)");
     EXPECT_REFUSED("is sent: there is no word of the bank to undo", 1, "payout", "undo", payout,
-                   "--reference", "B1", "--reason", "the wrong file");
+                   "--reference", "B1", "--reason", "another reason");
+    EXPECT_REFUSED("word: expected paid or returned", 2, "payout", "undo", payout, "--reference",
+                   "B1", "--word", "sent", "--reason", "the wrong file");
     assert_int_equal(
         RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B1", "--date", today),
         0);

@@ -308,13 +308,17 @@ static enum setpay_error run_undo(struct setpay_db *db, void *arg)
     return setpay_payout_undo(db, &payout, &call->undoing, &call->problem);
 }
 
-static struct undo_call undone; /* the last */
+static struct undo_call undone;             /* the last */
+static enum setpay_payout_which undo_which; /* asked for */
 
 static enum setpay_error undo(const struct setpay_id *token, const char *reference,
                               setpay_time_ms at_ms)
 {
     undone = (struct undo_call){.token = *token,
-                                .undoing = {reference, "the wrong id", at_ms, {.payout = 0}}};
+                                .undoing = {.reference = reference,
+                                            .which = undo_which,
+                                            .reason = "the wrong id",
+                                            .now_ms = at_ms}};
     return setpay_store_submit_wait(test_day_store, run_undo, &undone);
 }
 
@@ -569,7 +573,11 @@ static void a_word_is_undone(void **state)
     assert_int_equal(payout.state, SETPAY_PAYOUT_SENT);
     assert_string_equal(payout.paid.reference, "");
     assert_int_equal(payout.paid.at_ms, 0);
-    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE); /* once */
+    assert_false(undone.undoing.known);
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_OK); /* once, and asked again */
+    assert_true(undone.undoing.known);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SENT);
+    assert_int_equal(undo(&token, "R2", NOON + 3), SETPAY_E_STATE);
     assert_int_equal(test_day_verify().findings, 0);
     assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -990);
     /* It is in its file still, and in no other; and the right word may follow. */
@@ -577,6 +585,40 @@ static void a_word_is_undone(void **state)
     assert_int_equal(tell(&token, "R1", NULL, NOON + 5), SETPAY_OK);
     assert_false(told.known);
     assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 21"), 1);
+}
+
+/* A bank may book both under one reference: the same command twice undoes one of them. */
+static void one_word_is_undone_once(void **state)
+{
+    struct setpay_id token = settle_first();
+    (void)state;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_OK);
+    assert_int_equal(tell(&token, "R1", NULL, NOON + 1), SETPAY_OK);
+    assert_int_equal(tell(&token, "R1", "AC04", NOON + 2), SETPAY_OK);
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "say which with --word"));
+    undo_which = SETPAY_PAYOUT_WORD_PAID; /* is not the last */
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "and not as paid by R1"));
+    undo_which = SETPAY_PAYOUT_WORD_RETURNED;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(undo(&token, "R1", NOON + 4 + i), SETPAY_OK);
+        assert_int_equal(undone.undoing.known, i == 1);
+        assert_true(undone.undoing.undone.is_return);
+        assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_PAID);
+    }
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM payout_undone"), 1);
+    undo_which = SETPAY_PAYOUT_WORD_ANY; /* may be the same command, and must not be another */
+    assert_int_equal(undo(&token, "R1", NOON + 6), SETPAY_E_STATE);
+    undo_which = SETPAY_PAYOUT_WORD_PAID;
+    assert_int_equal(undo(&token, "R1", NOON + 7), SETPAY_OK);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SENT);
+    /* What is told anew can be undone anew. */
+    assert_int_equal(tell(&token, "R1", NULL, NOON + 8), SETPAY_OK);
+    assert_int_equal(undo(&token, "R1", NOON + 9), SETPAY_OK);
+    assert_false(undone.undoing.known);
+    undo_which = SETPAY_PAYOUT_WORD_ANY;
+    assert_int_equal(test_day_verify().findings, 0);
 }
 
 /* What did not come back is not owed, and no settlement pays it again. */
@@ -932,6 +974,7 @@ int main(void)
         ON_A_DATABASE(what_came_back_is_paid_again),
         ON_A_DATABASE(what_came_back_is_less_by_what_is_owed),
         ON_A_DATABASE(a_word_is_undone),
+        ON_A_DATABASE(one_word_is_undone_once),
         ON_A_DATABASE(a_return_is_undone_until_it_is_paid_again),
         ON_A_DATABASE(what_may_have_been_sent_is_left_out),
         ON_A_DATABASE(what_was_sent_before_a_restore_is_told),

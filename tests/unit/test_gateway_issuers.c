@@ -621,13 +621,13 @@ static void what_is_of_no_issuer_is_stuck(void **state)
 
 /* ------------------------------------------------------------------ put back to before */
 
-static void operate(const char *command, const char *option)
+static void operate(const char *command, const char *option, char **said)
 {
     char path[TEST_PATH_SIZE], backup[TEST_PATH_SIZE];
     const char *words[] = {"--config", test_path(gateway->folder, "gateway.conf", path),
                            command,    test_path(gateway->folder, "backup", backup),
                            option,     NULL};
-    assert_int_equal(test_run_to_end("setpay-gateway", words, NULL), 0);
+    assert_int_equal(test_run_to_end("setpay-gateway", words, said), 0);
 }
 
 /* Authorised before the first backup: a restored gateway agrees to nothing new for a while. */
@@ -635,17 +635,20 @@ static struct test_paid held[4];
 
 static void back_up(void)
 {
-    operate("backup", NULL);
+    operate("backup", NULL, NULL);
 }
 
 /* later_ms: as if it were done so much later. */
 static void restore(int64_t later_ms)
 {
-    char sql[160], backup[TEST_PATH_SIZE];
+    char sql[160], backup[TEST_PATH_SIZE], *said = NULL;
     test_line_free(shop);
     shop = NULL;
     test_gateway_stop(gateway);
-    operate("restore", "--force");
+    operate("restore", "--force", &said);
+    assert_non_null(strstr(said, "payouts that wait may be with the bank already"));
+    assert_non_null(strstr(said, "the period of the backup is compared too"));
+    free(said);
     assert_int_equal(unlink(test_path(gateway->folder, "backup", backup)), 0);
     (void)snprintf(sql, sizeof sql,
                    "UPDATE restoration SET restored_ms = restored_ms + %lld"

@@ -1,6 +1,6 @@
 /*
  * The operator's commands that tell what the bank says of payouts, and that undo what was told by
- * mistake: of one, or of all that stand in one file.
+ * mistake: of one, or of all that stand in one file. And what sets one aside.
  */
 #include "gateway/commands.h"
 
@@ -184,6 +184,38 @@ enum setpay_error setpay_gateway_payout_returned(struct setpay_db *db, const jso
     return run(db, args, tell_returned, result, problem);
 }
 
+static enum setpay_error set_aside(struct setpay_db *db, const json_t *args,
+                                   struct telling *telling, struct setpay_problem *problem)
+{
+    struct setpay_payout_word word = {.at_ms = setpay_clock_now_ms()};
+    struct setpay_store_restore restore;
+    struct setpay_payout payout;
+    struct setpay_id id;
+    bool known = false;
+    SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
+    SETPAY_TRY(take_text(args, "reason", true, word.reason, sizeof word.reason, problem));
+    SETPAY_TRY(setpay_payout_reason_check(word.reason, problem));
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    enum setpay_error error = setpay_payout_find(db, &id, &payout);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error, "there is no such payout: see payout list");
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_payout_set_aside(db, &payout, &word, restore.restored_ms, &known, problem));
+    json_t *one = setpay_payout_json(&payout);
+    json_object_set_new(one, "known", json_boolean(known));
+    return add(telling, one);
+}
+
+enum setpay_error setpay_gateway_payout_set_aside(struct setpay_db *db, const json_t *args,
+                                                  const struct setpay_vault *vault, json_t **result,
+                                                  struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", "reason", NULL};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    return run(db, args, set_aside, result, problem);
+}
+
 /* ------------------------------------------------------------------ undoing one */
 
 static enum setpay_error read_which(const json_t *args, enum setpay_payout_which *which,
@@ -225,11 +257,12 @@ static enum setpay_error undo(struct setpay_db *db, const json_t *args, struct t
     struct setpay_payout_undoing undoing = {.now_ms = setpay_clock_now_ms()};
     struct named *named = &telling->named;
     int64_t file = 0;
-    SETPAY_TRY(setpay_json_arg_text(args, "reference", true, &undoing.reference, problem));
     SETPAY_TRY(read_which(args, &undoing.which, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &undoing.reason, problem));
     SETPAY_TRY(setpay_payout_reason_check(undoing.reason, problem));
     SETPAY_TRY(find_named(db, args, &any, named, &file, problem));
+    /* What stands in a file was not set aside. */
+    SETPAY_TRY(setpay_json_arg_text(args, "reference", file != 0, &undoing.reference, problem));
     if (file != 0)
         SETPAY_TRY(keep_told(db, named, &undoing, problem));
     for (size_t i = 0; i < named->count; i++) {
@@ -295,6 +328,15 @@ void setpay_gateway_log_payouts_returned(const json_t *result)
                        setpay_field_text("reference", text_of(one, "return_reference")),
                        setpay_field_text("code", text_of(one, "return_code")));
     }
+}
+
+void setpay_gateway_log_payouts_set_aside(const json_t *result)
+{
+    struct setpay_id id = {{0}};
+    const json_t *one = json_array_get(json_object_get(result, "payouts"), 0);
+    if (is_told(one, &id))
+        setpay_log(SETPAY_LOG_WARN, "payout.set_aside", setpay_field_id("payout", &id),
+                   setpay_field_text("merchant", text_of(one, "merchant_id")));
 }
 
 void setpay_gateway_log_payouts_undone(const json_t *result)

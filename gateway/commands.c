@@ -62,6 +62,7 @@ static const struct setpay_gateway_command table[] = {
     {"payout.send", setpay_gateway_payout_send, true},
     {"payout.paid", setpay_gateway_payout_paid, true},
     {"payout.returned", setpay_gateway_payout_returned, true},
+    {"payout.set_aside", setpay_gateway_payout_set_aside, true},
     {"payout.undo", setpay_gateway_payout_undo, true},
     {"suspense.list", setpay_gateway_suspense_list, false},
     {"suspense.clear", setpay_gateway_suspense_clear, true},
@@ -146,6 +147,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_payout_send, setpay_gateway_log_payouts_sent},
         {setpay_gateway_payout_paid, setpay_gateway_log_payouts_paid},
         {setpay_gateway_payout_returned, setpay_gateway_log_payouts_returned},
+        {setpay_gateway_payout_set_aside, setpay_gateway_log_payouts_set_aside},
         {setpay_gateway_payout_undo, setpay_gateway_log_payouts_undone},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
@@ -286,6 +288,7 @@ HANDLER(on_payout_file, "payout.file")
 HANDLER(on_payout_send, "payout.send")
 HANDLER(on_payout_paid, "payout.paid")
 HANDLER(on_payout_returned, "payout.returned")
+HANDLER(on_payout_set_aside, "payout.set_aside")
 HANDLER(on_payout_undo, "payout.undo")
 HANDLER(on_suspense_list, "suspense.list")
 HANDLER(on_suspense_clear, "suspense.clear")
@@ -359,6 +362,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payout.paid", on_payout_paid, "the bank has paid it: id, reference, date"},
     {"payout.returned", on_payout_returned,
      "it came back, and is paid again: id, reference, date, code, reason"},
+    {"payout.set_aside", on_payout_set_aside, "it was settled otherwise: id, reason"},
     {"payout.undo", on_payout_undo,
      "the bank has not said that, by that reference: id, reference, reason"},
     {"suspense.list", on_suspense_list, "what is left in suspense"},

@@ -88,6 +88,8 @@ setpay_gateway_command_fn setpay_gateway_payout_paid;
 void setpay_gateway_log_payouts_paid(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_payout_returned;
 void setpay_gateway_log_payouts_returned(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_payout_set_aside;
+void setpay_gateway_log_payouts_set_aside(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_payout_undo;
 void setpay_gateway_log_payouts_undone(const json_t *result);
 /* audit_commands.c */

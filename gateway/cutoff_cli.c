@@ -1,7 +1,8 @@
 /*
  * issuer cutoff --wait: ends periods, and waits until each is added up, and its issuer has answered
  * for every currency; in the end the outcome is known, or that the time is over. The daemon asks by
- * itself, and goes on when nobody waits any more.
+ * itself, and goes on when nobody waits any more. So who asks again ends a period in which little
+ * or nothing was booked, and means the one before it: what had ended and waits is waited for too.
  */
 #include "gateway/books_cli.h"
 
@@ -27,15 +28,26 @@ struct outcome {
     bool running;     /* a daemon is there that asks */
 };
 
+static bool is_finished(const json_t *period)
+{
+    size_t index;
+    const json_t *row;
+    bool finished = json_is_true(json_object_get(period, "totalled"));
+    json_array_foreach(json_object_get(period, "reconciliations"), index, row)
+    {
+        finished = finished && strcmp(setpay_operator_text(row, "result"), "open") != 0;
+    }
+    return finished;
+}
+
 static void add_outcome(const json_t *period, struct outcome *outcome)
 {
-    bool finished = json_is_true(json_object_get(period, "totalled"));
+    bool finished = is_finished(period);
     size_t index;
     const json_t *row;
     json_array_foreach(json_object_get(period, "reconciliations"), index, row)
     {
         const char *word = setpay_operator_text(row, "result");
-        finished = finished && strcmp(word, "open") != 0;
         outcome->differing += strcmp(word, "out of balance") == 0 || strcmp(word, "refused") == 0;
     }
     outcome->unfinished += !finished;
@@ -44,21 +56,32 @@ static void add_outcome(const json_t *period, struct outcome *outcome)
     outcome->running = outcome->running || json_is_true(json_object_get(period, "running"));
 }
 
-/* Each entry of cut becomes what its period has come to. */
+/* What a period has come to; entry says which, and whether it had ended before. */
+static enum setpay_error look_at(struct setpay_operator_asker *asker, const json_t *entry,
+                                 json_t **period, struct setpay_problem *problem)
+{
+    SETPAY_TRY(
+        setpay_operator_ask(asker, "issuer.period",
+                            json_pack("{s:O, s:O}", "issuer", json_object_get(entry, "issuer"),
+                                      "period", json_object_get(entry, "period")),
+                            period, problem));
+    json_object_set_new(*period, "earlier",
+                        json_boolean(json_is_true(json_object_get(entry, "earlier"))));
+    return SETPAY_OK;
+}
+
+/* Each entry of cut becomes what its period has come to; what is finished is not asked again. */
 static enum setpay_error look(struct setpay_operator_asker *asker, json_t *cut,
                               struct outcome *outcome, struct setpay_problem *problem)
 {
     memset(outcome, 0, sizeof *outcome);
     for (size_t i = 0; i < json_array_size(cut); i++) {
-        const json_t *one = json_array_get(cut, i);
-        json_t *period = NULL;
-        SETPAY_TRY(
-            setpay_operator_ask(asker, "issuer.period",
-                                json_pack("{s:O, s:O}", "issuer", json_object_get(one, "issuer"),
-                                          "period", json_object_get(one, "period")),
-                                &period, problem));
-        if (json_array_set_new(cut, i, period) != 0)
-            return SETPAY_E_NOMEM;
+        json_t *period = json_array_get(cut, i);
+        if (!is_finished(period)) {
+            SETPAY_TRY(look_at(asker, period, &period, problem));
+            if (json_array_set_new(cut, i, period) != 0)
+                return SETPAY_E_NOMEM;
+        }
         add_outcome(period, outcome);
     }
     return SETPAY_OK;
@@ -79,7 +102,7 @@ static enum setpay_error judge(const struct outcome *outcome, int64_t seconds,
                                   "the daemon does not run: nothing is compared before it does");
     return setpay_problem_set(problem, SETPAY_E_TIMEOUT,
                               "the issuer %.64s has not answered for all of its period in %lld s; "
-                              "the daemon goes on, see issuer list",
+                              "the daemon goes on: ask again, or see issuer list",
                               outcome->slow, (long long)seconds);
 }
 

@@ -233,7 +233,8 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_payout_list_flags,
      setpay_gateway_print_payouts,
-     "[--state made|sent|paid|returned] [--currency C] [--brand B] [--merchant-id ID] [--limit N] "
+     "[--state made|sent|paid|returned|set-aside] [--currency C] [--brand B] [--merchant-id ID] "
+     "[--limit N] "
      "[--after N]",
      "what settlements have to pay, and how it stands, the oldest first"},
     {{"payout", "show"},
@@ -286,14 +287,22 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_payouts,
      "ID --code AC04 --reference R --date YYYY-MM-DD [--reason WORDS] [--whole-file]",
      "it came back, or was refused: the merchant's next settlement pays it again"},
+    {{"payout", "set-aside"},
+     "payout.set_aside",
+     "id",
+     setpay_gateway_payout_set_aside_flags,
+     setpay_gateway_print_payouts,
+     "ID --reason WORDS",
+     "it may have been sent before the database was restored, and was settled otherwise: it is\n"
+     "      never sent"},
     {{"payout", "undo"},
      "payout.undo",
      "id",
      setpay_gateway_payout_undo_flags,
      setpay_gateway_print_payouts,
-     "ID --reference R --reason WORDS [--whole-file]",
-     "undo what was told by mistake, by that reference of the bank: it is as before, unless a\n"
-     "      settlement has paid it again"},
+     "ID [--reference R] --reason WORDS [--word paid|returned] [--whole-file]",
+     "undo what was told by mistake, by that reference of the bank (--word: where both have it;\n"
+     "      none: that it was set aside): it is as before, unless a settlement has paid it again"},
     {{"suspense", "list"},
      "suspense.list",
      NULL,

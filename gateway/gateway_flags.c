@@ -149,9 +149,12 @@ const struct setpay_flag setpay_gateway_payout_returned_flags[] = {
     {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };
+const struct setpay_flag setpay_gateway_payout_set_aside_flags[] = {
+    {"reason", SETPAY_FLAG_TEXT, "reason"}, {0}};
 const struct setpay_flag setpay_gateway_payout_undo_flags[] = {
     {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},
     {"reference", SETPAY_FLAG_TEXT, "reference"},
+    {"word", SETPAY_FLAG_TEXT, "word"},
     {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };

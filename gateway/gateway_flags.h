@@ -29,6 +29,7 @@ extern const struct setpay_flag setpay_gateway_payout_files_flags[];
 extern const struct setpay_flag setpay_gateway_payout_send_flags[];
 extern const struct setpay_flag setpay_gateway_payout_paid_flags[];
 extern const struct setpay_flag setpay_gateway_payout_returned_flags[];
+extern const struct setpay_flag setpay_gateway_payout_set_aside_flags[];
 extern const struct setpay_flag setpay_gateway_payout_undo_flags[];
 extern const struct setpay_flag setpay_gateway_clear_flags[];
 extern const struct setpay_flag setpay_gateway_suspense_flags[];

@@ -288,8 +288,11 @@ void setpay_gateway_print_cut(const json_t *result)
     {
         const json_t *list = json_object_get(row, "reconciliations");
         bool done = json_is_true(json_object_get(row, "totalled"));
-        printf("%s: period %lld has ended%s\n", setpay_operator_text(row, "issuer"),
+        printf("%s: period %lld %s%s\n", setpay_operator_text(row, "issuer"),
                (long long)json_integer_value(json_object_get(row, "period")),
+               json_is_true(json_object_get(row, "earlier"))
+                   ? "had ended before, and waited for its last answers"
+                   : "has ended",
                done && json_array_size(list) == 0 ? "; nothing was booked in it" : "");
         print_reconciliations(list);
         all_done = all_done && done;

@@ -219,7 +219,11 @@ static const struct setpay_backup_party backup = {
         "65 minutes, or until its certificates for envelopes were issued anew. Then:\n"
         "- compare with the issuers' lists: what they hold and `payment list` does not show can't\n"
         "  be captured, and ends with its hold;\n"
-        "- disable again the merchants that were disabled since: see `merchant list`.",
+        "- disable again the merchants that were disabled since: see `merchant list`;\n"
+        "- payouts that wait may be with the bank already: they are in doubt, see `payout list`,\n"
+        "  and not sent before you have told what the bank's statement shows, and say --force;\n"
+        "- with the next `issuer cutoff` the period of the backup is compared too: it is out of\n"
+        "  balance by what was booked in it since.",
 };
 
 const struct setpay_service_spec setpay_gatewayd_spec = {

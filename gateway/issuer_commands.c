@@ -170,6 +170,27 @@ void setpay_gateway_issuer_add_lines(struct setpay_network *network, json_t *res
         setpay_network_each_route(network, set_line, list);
 }
 
+/* Whose outcome a cut-off is to be told: what it has ended, and what had ended and waits. */
+struct cutting {
+    json_t *list;
+    int64_t before; /* the last period that had ended before */
+};
+
+static enum setpay_error add_ended(void *arg, const char *issuer, int64_t period)
+{
+    const struct cutting *cutting = arg;
+    json_t *object = json_pack("{s:s, s:I, s:b}", "issuer", issuer, "period", (json_int_t)period,
+                               "earlier", period <= cutting->before);
+    return json_array_append_new(cutting->list, object) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error cut_off(struct setpay_db *db, const char *issuer, json_t *list)
+{
+    struct cutting cutting = {.list = list};
+    SETPAY_TRY(setpay_reconciliation_cut(db, issuer, setpay_clock_now_ms(), &cutting.before));
+    return setpay_reconciliation_each_waiting(db, issuer, add_ended, &cutting);
+}
+
 enum setpay_error setpay_gateway_issuer_cutoff(struct setpay_db *db, const json_t *args,
                                                const struct setpay_vault *vault, json_t **result,
                                                struct setpay_problem *problem)
@@ -190,12 +211,8 @@ enum setpay_error setpay_gateway_issuer_cutoff(struct setpay_db *db, const json_
                                    issuer == NULL ? "yet" : issuer);
     json_array_foreach(issuers, index, name)
     {
-        int64_t period = 0;
         if (error == SETPAY_OK)
-            error = setpay_reconciliation_cut(db, json_string_value(name), setpay_clock_now_ms(),
-                                              &period);
-        json_array_append_new(list, json_pack("{s:O, s:I}", "issuer", (json_t *)(uintptr_t)name,
-                                              "period", (json_int_t)period));
+            error = cut_off(db, json_string_value(name), list);
     }
     json_decref(issuers);
     if (error != SETPAY_OK) {

@@ -223,7 +223,7 @@ void setpay_gateway_print_payout_file(const json_t *result)
     if (doubted != 0)
         (void)fprintf(to,
                       "%lld %s something of before the database was restored: see the bank's "
-                      "statement, tell payout paid, then --force\n",
+                      "statement, tell payout paid or payout set-aside, then --force\n",
                       (long long)doubted, setpay_noun(doubted, "payout holds", "payouts hold"));
     json_int_t left = json_integer_value(json_object_get(result, "left"));
     if (left != 0)
@@ -261,17 +261,17 @@ void setpay_gateway_print_payouts(const json_t *result)
         puts("There is no such payout.");
         return;
     }
-    printf("%-32s  %-10s %-8s %20s  %-12s %s\n", "PAYOUT", "DAY", "STATE", "AMOUNT", "BRAND",
+    printf("%-32s  %-10s %-9s %20s  %-12s %s\n", "PAYOUT", "DAY", "STATE", "AMOUNT", "BRAND",
            "MERCHANT");
     json_array_foreach(list, index, one)
     {
-        printf("%-32s  %-10s %-8s %20s  %-12s %s%s\n", setpay_operator_text(one, "payout"),
+        printf("%-32s  %-10s %-9s %20s  %-12s %s%s\n", setpay_operator_text(one, "payout"),
                setpay_operator_text(one, "day"), setpay_operator_text(one, "state"),
                setpay_operator_text(one, "amount_text"), setpay_operator_text(one, "brand"),
                setpay_operator_text(one, "merchant_id"),
                json_is_true(json_object_get(one, "known")) ? "  (told before)"
                : json_is_true(json_object_get(one, "doubted"))
-                   ? "  (may have been sent, see --force)"
+                   ? "  (may have been sent: paid, set-aside or send --force)"
                    : "");
     }
     json_int_t after = json_integer_value(json_object_get(result, "next_after"));
@@ -285,9 +285,13 @@ static void print_undone(const json_t *list)
     const json_t *one;
     json_array_foreach(list, index, one)
     {
-        printf("%-10s %s, by %s of %s, was told by mistake: %s\n", "undone",
-               setpay_operator_text(one, "word"), setpay_operator_text(one, "reference"),
-               setpay_operator_text(one, "date"), setpay_operator_text(one, "undone_reason"));
+        const char *reference = setpay_operator_text(one, "reference");
+        /* Else it is nobody's word but the operator's. */
+        bool is_bank = json_string_length(json_object_get(one, "reference")) > 0;
+        printf("%-10s %s%s%s%s%s, was told by mistake: %s\n", "undone",
+               setpay_operator_text(one, "word"), is_bank ? ", by " : "", is_bank ? reference : "",
+               is_bank ? " of " : "", is_bank ? setpay_operator_text(one, "date") : "",
+               setpay_operator_text(one, "undone_reason"));
     }
 }
 
@@ -314,6 +318,8 @@ void setpay_gateway_print_payout(const json_t *result)
         {"reference", "return_reference"},
         {"code", "return_code"},
         {"reason", "return_reason"},
+        {"set aside", "set_aside"},
+        {"reason", "set_aside_reason"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (json_is_string(json_object_get(result, rows[i].member)))

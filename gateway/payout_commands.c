@@ -70,7 +70,8 @@ static enum setpay_error read_state(const json_t *args, int64_t *state,
             *state = i;
     if (name != NULL && *state == 0)
         return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "state '%.40s': expected made, sent, paid or returned", name);
+                                  "state '%.40s': expected made, sent, paid, returned or set-aside",
+                                  name);
     return SETPAY_OK;
 }
 
@@ -339,8 +340,9 @@ static enum setpay_error say_nothing(const struct setpay_payout_sending *sending
         problem, SETPAY_E_STATE,
         "nothing was sent: this database was restored from a backup on %s, and %lld of the "
         "payouts that wait hold something of before; what was sent of it after the backup is "
-        "forgotten: tell what the bank's statement shows with payout paid, then payout send "
-        "--force, with --leave for each that is to wait",
+        "forgotten: tell what the bank's statement shows with payout paid, and with payout "
+        "set-aside what was settled otherwise; then payout send --force, each time with --leave "
+        "for each that is to wait",
         setpay_time_format(sending->restored_ms, restored), (long long)sending->doubted_count);
 }
 

@@ -41,6 +41,8 @@ json_t *setpay_payout_json(const struct setpay_payout *p)
     set_text(object, "return_reason", p->returned.reason);
     set_text(object, "return_reference", p->returned.reference);
     set_text(object, "return_date", p->returned.day);
+    set_time(object, "set_aside", p->aside.at_ms);
+    set_text(object, "set_aside_reason", p->aside.reason);
     return object;
 }
 
@@ -57,10 +59,13 @@ json_t *setpay_payout_file_json(const struct setpay_payout_file *f)
 json_t *setpay_payout_undone_json(const struct setpay_payout_undone *u)
 {
     char told[SETPAY_TIME_TEXT_SIZE], undone[SETPAY_TIME_TEXT_SIZE];
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s}", "word", u->is_return ? "returned" : "paid", "told",
-        setpay_time_format(u->word.at_ms, told), "reference", u->word.reference, "date",
-        u->word.day, "undone", setpay_time_format(u->at_ms, undone), "undone_reason", u->reason);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "word",
+                               u->is_return  ? "returned"
+                               : u->is_aside ? "set-aside"
+                                             : "paid",
+                               "told", setpay_time_format(u->word.at_ms, told), "reference",
+                               u->word.reference, "date", u->word.day, "undone",
+                               setpay_time_format(u->at_ms, undone), "undone_reason", u->reason);
     if (object == NULL)
         return NULL;
     set_text(object, "code", u->word.code);

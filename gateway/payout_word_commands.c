@@ -1,6 +1,6 @@
 /*
  * The operator's commands that tell what the bank says of payouts, and that undo what was told by
- * mistake: of one, or of all that stand in one file.
+ * mistake: of one, or of all that stand in one file. And what sets one aside.
  */
 #include "gateway/commands.h"
 
@@ -184,28 +184,70 @@ enum setpay_error setpay_gateway_payout_returned(struct setpay_db *db, const jso
     return run(db, args, tell_returned, result, problem);
 }
 
-/* ------------------------------------------------------------------ undoing one */
-
-static bool is_last_told(const struct setpay_payout *payout, const char *reference)
+static enum setpay_error set_aside(struct setpay_db *db, const json_t *args,
+                                   struct telling *telling, struct setpay_problem *problem)
 {
-    const struct setpay_payout_word *word =
-        payout->state == SETPAY_PAYOUT_RETURNED ? &payout->returned : &payout->paid;
-    return word->at_ms != 0 && strcmp(word->reference, reference) == 0;
+    struct setpay_payout_word word = {.at_ms = setpay_clock_now_ms()};
+    struct setpay_store_restore restore;
+    struct setpay_payout payout;
+    struct setpay_id id;
+    bool known = false;
+    SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
+    SETPAY_TRY(take_text(args, "reason", true, word.reason, sizeof word.reason, problem));
+    SETPAY_TRY(setpay_payout_reason_check(word.reason, problem));
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    enum setpay_error error = setpay_payout_find(db, &id, &payout);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error, "there is no such payout: see payout list");
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_payout_set_aside(db, &payout, &word, restore.restored_ms, &known, problem));
+    json_t *one = setpay_payout_json(&payout);
+    json_object_set_new(one, "known", json_boolean(known));
+    return add(telling, one);
 }
 
-/* Of a file, those whose last word has that reference. */
-static enum setpay_error keep_told(struct named *named, const char *reference,
+enum setpay_error setpay_gateway_payout_set_aside(struct setpay_db *db, const json_t *args,
+                                                  const struct setpay_vault *vault, json_t **result,
+                                                  struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", "reason", NULL};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    return run(db, args, set_aside, result, problem);
+}
+
+/* ------------------------------------------------------------------ undoing one */
+
+static enum setpay_error read_which(const json_t *args, enum setpay_payout_which *which,
+                                    struct setpay_problem *problem)
+{
+    const char *word = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "word", false, &word, problem));
+    *which = word == NULL                    ? SETPAY_PAYOUT_WORD_ANY
+             : strcmp(word, "returned") == 0 ? SETPAY_PAYOUT_WORD_RETURNED
+                                             : SETPAY_PAYOUT_WORD_PAID;
+    if (word == NULL || strcmp(word, "returned") == 0 || strcmp(word, "paid") == 0)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_INVALID, "word: expected paid or returned");
+}
+
+/* Of a file, those whose last word has that reference, or had it and was undone so. */
+static enum setpay_error keep_told(struct setpay_db *db, struct named *named,
+                                   const struct setpay_payout_undoing *undoing,
                                    struct setpay_problem *problem)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < named->count; i++)
-        if (is_last_told(&named->payouts[i], reference))
+    for (size_t i = 0; i < named->count; i++) {
+        bool is_of = false;
+        SETPAY_TRY(setpay_payout_undo_is_of(db, &named->payouts[i], undoing, &is_of));
+        if (is_of)
             named->payouts[kept++] = named->payouts[i];
+    }
     named->count = kept;
     return kept > 0 ? SETPAY_OK
                     : setpay_problem_set(problem, SETPAY_E_STATE,
                                          "of no payout in that file the last word was told by %s",
-                                         reference);
+                                         undoing->reference);
 }
 
 static enum setpay_error undo(struct setpay_db *db, const json_t *args, struct telling *telling,
@@ -215,17 +257,20 @@ static enum setpay_error undo(struct setpay_db *db, const json_t *args, struct t
     struct setpay_payout_undoing undoing = {.now_ms = setpay_clock_now_ms()};
     struct named *named = &telling->named;
     int64_t file = 0;
-    SETPAY_TRY(setpay_json_arg_text(args, "reference", true, &undoing.reference, problem));
+    SETPAY_TRY(read_which(args, &undoing.which, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &undoing.reason, problem));
     SETPAY_TRY(setpay_payout_reason_check(undoing.reason, problem));
     SETPAY_TRY(find_named(db, args, &any, named, &file, problem));
+    /* What stands in a file was not set aside. */
+    SETPAY_TRY(setpay_json_arg_text(args, "reference", file != 0, &undoing.reference, problem));
     if (file != 0)
-        SETPAY_TRY(keep_told(named, undoing.reference, problem));
+        SETPAY_TRY(keep_told(db, named, &undoing, problem));
     for (size_t i = 0; i < named->count; i++) {
         SETPAY_TRY(setpay_payout_undo(db, &named->payouts[i], &undoing, problem));
         json_t *one = setpay_payout_json(&named->payouts[i]);
         json_object_set_new(one, "undone",
                             json_pack("[o]", setpay_payout_undone_json(&undoing.undone)));
+        json_object_set_new(one, "known", json_boolean(undoing.known));
         SETPAY_TRY(add(telling, one));
     }
     return SETPAY_OK;
@@ -235,7 +280,7 @@ enum setpay_error setpay_gateway_payout_undo(struct setpay_db *db, const json_t 
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"id", "whole_file", "reference", "reason", NULL};
+    static const char *const names[] = {"id", "whole_file", "reference", "word", "reason", NULL};
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     return run(db, args, undo, result, problem);
@@ -283,6 +328,15 @@ void setpay_gateway_log_payouts_returned(const json_t *result)
                        setpay_field_text("reference", text_of(one, "return_reference")),
                        setpay_field_text("code", text_of(one, "return_code")));
     }
+}
+
+void setpay_gateway_log_payouts_set_aside(const json_t *result)
+{
+    struct setpay_id id = {{0}};
+    const json_t *one = json_array_get(json_object_get(result, "payouts"), 0);
+    if (is_told(one, &id))
+        setpay_log(SETPAY_LOG_WARN, "payout.set_aside", setpay_field_id("payout", &id),
+                   setpay_field_text("merchant", text_of(one, "merchant_id")));
 }
 
 void setpay_gateway_log_payouts_undone(const json_t *result)

@@ -19,15 +19,16 @@ struct format {
     const char *name;
     report_fn *build;
     bool shows_items;
+    bool is_of_one; /* handed to a merchant, who must not see what others sold */
 };
 
 static const struct format formats[] = {
-    {"csv", setpay_report_csv, false},
-    {"items", setpay_report_items, true},
-    {"camt.053", setpay_report_camt_053, false},
-    {"camt.054", setpay_report_camt_054, true},
+    {"csv", setpay_report_csv, .shows_items = false},
+    {"items", setpay_report_items, .shows_items = true, .is_of_one = true},
+    {"camt.053", setpay_report_camt_053, .shows_items = false},
+    {"camt.054", setpay_report_camt_054, .shows_items = true},
 };
-static const struct format clearing = {"clearing", setpay_report_clearing, true};
+static const struct format clearing = {"clearing", setpay_report_clearing, .shows_items = true};
 
 struct fetched {
     struct setpay_settlement *settlements;
@@ -224,6 +225,11 @@ static enum setpay_error report(struct setpay_operator_asker *asker,
     if (day == NULL)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
                                   "--date is missing: expected the day of the report, YYYY-MM-DD");
+    if (format->is_of_one && json_object_get(args, "merchant_id") == NULL)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--merchant-id is missing: --format %s is of one merchant, whom "
+                                  "it is for",
+                                  format->name);
     json_t *asked = json_deep_copy(args);
     json_object_del(asked, "format");
     enum setpay_error error = fetch(asker, asked, format->shows_items, &fetched, problem);

@@ -51,6 +51,7 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
         [SETPAY_LEDGER_PAYOUT_RETURNED] = "payout returned",
         [SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE] = "issuer payment undone",
         [SETPAY_LEDGER_PAYOUT_UNDONE] = "payout undone",
+        [SETPAY_LEDGER_PAYOUT_SET_ASIDE] = "payout set aside",
     };
     return (unsigned)kind <= SETPAY_LEDGER_LAST ? names[kind] : NULL;
 }

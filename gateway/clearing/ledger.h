@@ -102,8 +102,9 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_PAYOUT_PAID = 18, /* by the bank's word; moves nothing: it left cash when made */
     SETPAY_LEDGER_PAYOUT_RETURNED = 19,       /* back to merchant payable */
     SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE = 20, /* a payment the other way round (incoming.h) */
-    SETPAY_LEDGER_PAYOUT_UNDONE = 21, /* what the bank has not said of it, the other way round */
-    SETPAY_LEDGER_LAST = SETPAY_LEDGER_PAYOUT_UNDONE
+    SETPAY_LEDGER_PAYOUT_UNDONE = 21,    /* what the bank has not said of it, the other way round */
+    SETPAY_LEDGER_PAYOUT_SET_ASIDE = 22, /* it was settled by other means; moves nothing */
+    SETPAY_LEDGER_LAST = SETPAY_LEDGER_PAYOUT_SET_ASIDE
 };
 /* "capture reversal"; NULL for a number that is none. */
 const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind);

@@ -85,6 +85,7 @@ setpay_look_expect_fn setpay_look_expect_payout_sent;
 setpay_look_expect_fn setpay_look_expect_payout_paid;
 setpay_look_expect_fn setpay_look_expect_payout_returned;
 setpay_look_expect_fn setpay_look_expect_payout_undone;
+setpay_look_expect_fn setpay_look_expect_payout_set_aside;
 /* unsent_verify.c */
 setpay_look_expect_fn setpay_look_expect_advice_write_off;
 setpay_look_expect_fn setpay_look_expect_reversal_write_off;

@@ -151,6 +151,12 @@ enum setpay_error setpay_payout_returned_event(const struct setpay_payout *payou
     return word_event("payout returned", payout, &payout->returned, event);
 }
 
+enum setpay_error setpay_payout_aside_event(const struct setpay_payout *payout,
+                                            struct setpay_id *event)
+{
+    return word_event("payout set aside", payout, &payout->aside, event);
+}
+
 enum setpay_error setpay_payout_undone_event(const struct setpay_payout_undone *undone,
                                              struct setpay_id *event)
 {
@@ -190,7 +196,8 @@ void setpay_payout_undone_post(const struct setpay_payout *payout, bool is_retur
     "payout.id, settlement_id, settlement.token, brand, merchant_id, settlement.currency,"         \
     " settlement.day, payout_minor, settlement.created_ms, state, file_id, payout_file.token,"     \
     " holder, iban, bic, sent_ms, sent, reference, paid_day, paid_ms, paid, return_reference,"     \
-    " return_day, return_code, return_reason, returned_ms, returned, cut_off_ms"
+    " return_day, return_code, return_reason, returned_ms, returned, cut_off_ms, aside_reason,"    \
+    " aside_ms, aside"
 #define PAYOUT_TABLES                                                                              \
     " FROM payout JOIN settlement ON settlement.id = settlement_id"                                \
     " LEFT JOIN payout_file ON payout_file.id = file_id"
@@ -231,6 +238,9 @@ static void read_payout(struct setpay_db_rows *rows, struct setpay_payout *payou
     p.returned.at_ms = setpay_db_get_int(rows, 25);
     get_id(rows, 26, &p.returned.event);
     p.cut_off_ms = setpay_db_get_int(rows, 27);
+    setpay_db_get_text(rows, 28, p.aside.reason, sizeof p.aside.reason);
+    p.aside.at_ms = setpay_db_get_int(rows, 29);
+    get_id(rows, 30, &p.aside.event);
     *payout = p;
 }
 
@@ -255,16 +265,19 @@ static enum setpay_error find_undone(struct setpay_db *db, enum setpay_ledger_ki
     struct setpay_db_rows *rows;
     struct setpay_payout_undone undone;
     struct setpay_payout found;
-    bool is_return = kind == SETPAY_LEDGER_PAYOUT_RETURNED;
     SETPAY_TRY(setpay_payout_undone_find(db, event, kind == SETPAY_LEDGER_PAYOUT_UNDONE, &undone));
-    if (kind != SETPAY_LEDGER_PAYOUT_UNDONE && undone.is_return != is_return)
+    if (kind != SETPAY_LEDGER_PAYOUT_UNDONE &&
+        (undone.is_return != (kind == SETPAY_LEDGER_PAYOUT_RETURNED) ||
+         undone.is_aside != (kind == SETPAY_LEDGER_PAYOUT_SET_ASIDE)))
         return SETPAY_E_NOT_FOUND;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE payout.id = $1",
                              SETPAY_DB_INT(undone.payout)));
     read_payout(rows, &found);
     SETPAY_TRY(setpay_db_end(rows));
-    *(undone.is_return ? &found.returned : &found.paid) = undone.word;
+    *(undone.is_return  ? &found.returned
+      : undone.is_aside ? &found.aside
+                        : &found.paid) = undone.word;
     *payout = found;
     return SETPAY_OK;
 }
@@ -281,8 +294,10 @@ enum setpay_error setpay_payout_find_event(struct setpay_db *db, enum setpay_led
         setpay_db_one(db, &rows,
                       kind == SETPAY_LEDGER_PAYOUT_SENT ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES
                                                           " WHERE sent = $1"
-                      : kind == SETPAY_LEDGER_PAYOUT_PAID
-                          ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE paid = $1"
+                      : kind == SETPAY_LEDGER_PAYOUT_PAID ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES
+                                                            " WHERE paid = $1"
+                      : kind == SETPAY_LEDGER_PAYOUT_SET_ASIDE
+                          ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE aside = $1"
                           : "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE returned = $1",
                       SETPAY_DB_ID(event));
     if (error == SETPAY_E_NOT_FOUND && kind != SETPAY_LEDGER_PAYOUT_SENT)

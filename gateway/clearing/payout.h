@@ -2,12 +2,16 @@
  * Payouts: what a settlement has to pay to a merchant, on its way to the merchant's bank.
  *
  *     made -> sent <-> paid
- *              ^        ^
- *              +--------+-> returned
+ *      ^       ^        ^
+ *      |       +--------+-> returned
+ *      +-> set-aside
  *
  * A database that was restored from a backup has forgotten what was sent since: what is made may be
  * with the bank. Such payouts are in doubt. They are sent only where that is asked for, and the
- * bank's word that one was paid is taken of it though it stands in no file: made -> paid.
+ * bank's word that one was paid is taken of it though it stands in no file: made -> paid. Where it
+ * was paid with another amount, or with others as one, there is no such word: it is set aside, with
+ * the reason, and never sent. What was paid in its stead is in no book here but that reason: the
+ * payout left cash when it was made, and a difference is the operator's to settle.
  *
  * A payout is made in the operation of its settlement, which posts it out of cash. It is sent by
  * being written to a file for the bank (pain.c): payout, file and bytes are kept in one operation,
@@ -84,6 +88,14 @@
     " undone_reason TEXT NOT NULL, undone_ms INTEGER NOT NULL);"                                   \
     "CREATE INDEX payout_undone_by_payout ON payout_undone (payout_id, id);"
 
+/* Of the step behind that: what was set aside. aside: the event of the entry. */
+#define SETPAY_PAYOUT_ASIDE_SCHEMA                                                                 \
+    "ALTER TABLE payout ADD COLUMN aside BLOB;"                                                    \
+    "ALTER TABLE payout ADD COLUMN aside_reason TEXT NOT NULL DEFAULT '';"                         \
+    "ALTER TABLE payout ADD COLUMN aside_ms INTEGER NOT NULL DEFAULT 0;"                           \
+    "CREATE UNIQUE INDEX payout_aside ON payout (aside);"                                          \
+    "ALTER TABLE payout_undone ADD COLUMN is_aside INTEGER NOT NULL DEFAULT 0;"
+
 #define SETPAY_PAYOUTS_IN_FILE 1000
 #define SETPAY_PAYOUT_FILE_MAX (3U * 1024 * 1024)
 #define SETPAY_PAYOUT_REFERENCE_SIZE 65
@@ -118,12 +130,13 @@ struct setpay_payout {
     setpay_time_ms sent_ms;
     struct setpay_id sent; /* the event of the entry */
     struct setpay_payout_word paid, returned;
+    struct setpay_payout_word aside; /* nobody's but the operator's: a reason, and when */
 };
 
 /* A word that was undone. */
 struct setpay_payout_undone {
-    int64_t payout; /* its row */
-    bool is_return;
+    int64_t payout;           /* its row */
+    bool is_return, is_aside; /* neither: it was paid */
     struct setpay_payout_word word;
     char reason[SETPAY_PAYOUT_REASON_SIZE]; /* why it was undone, in words */
     setpay_time_ms at_ms;
@@ -174,6 +187,8 @@ enum setpay_error setpay_payout_paid_event(const struct setpay_payout *payout,
                                            struct setpay_id *event) SETPAY_MUST_CHECK;
 enum setpay_error setpay_payout_returned_event(const struct setpay_payout *payout,
                                                struct setpay_id *event) SETPAY_MUST_CHECK;
+enum setpay_error setpay_payout_aside_event(const struct setpay_payout *payout,
+                                            struct setpay_id *event) SETPAY_MUST_CHECK;
 enum setpay_error setpay_payout_undone_event(const struct setpay_payout_undone *undone,
                                              struct setpay_id *event) SETPAY_MUST_CHECK;
 /* Whose entry it is, kind and postings; not of a word that is undone. */
@@ -245,19 +260,40 @@ enum setpay_error setpay_payout_return(struct setpay_db *db, struct setpay_payou
                                        const struct setpay_payout_word *word, bool *known,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* It was settled by other means, and is never sent: word's reason and time. Only where it is in
+ * doubt since restored_ms. The same as of setpay_payout_pay. */
+enum setpay_error setpay_payout_set_aside(struct setpay_db *db, struct setpay_payout *payout,
+                                          const struct setpay_payout_word *word,
+                                          setpay_time_ms restored_ms, bool *known,
+                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Which word of the bank is meant. */
+enum setpay_payout_which {
+    SETPAY_PAYOUT_WORD_ANY = 0, /* with that reference; there must be but one */
+    SETPAY_PAYOUT_WORD_PAID,
+    SETPAY_PAYOUT_WORD_RETURNED,
+};
 /* What is to be undone of a payout, and what came of it. */
 struct setpay_payout_undoing {
-    const char *reference; /* the bank's, by which the word was told that is to be undone */
-    const char *reason;    /* checked by the caller */
+    /* The bank's, by which the word was told that is to be undone; NULL: that it was set aside. */
+    const char *reference;
+    enum setpay_payout_which which;
+    const char *reason; /* checked by the caller */
     setpay_time_ms now_ms;
     struct setpay_payout_undone undone;
+    bool known; /* it was undone before, by the same words, and nothing is changed */
 };
-/* The last word that was told of it is undone: *payout is as it was before. SETPAY_E_STATE with
- * words: nothing was told of it, or not by that reference, or a settlement has paid it again, which
- * is named. */
+/* The last word that was told of it is undone: *payout is as it was before. What was undone last is
+ * known where that is asked again, as long as no such word has been told since. SETPAY_E_STATE with
+ * words: nothing was told of it, or not by that reference, or more than one word by it, or a
+ * settlement has paid it again, which is named. */
 enum setpay_error setpay_payout_undo(struct setpay_db *db, struct setpay_payout *payout,
                                      struct setpay_payout_undoing *undoing,
                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether it is that payout's last word that is to be undone, or was, by the same words. */
+enum setpay_error setpay_payout_undo_is_of(struct setpay_db *db, const struct setpay_payout *payout,
+                                           const struct setpay_payout_undoing *undoing,
+                                           bool *is_of) SETPAY_MUST_CHECK;
 
 /* Inside of gateway/clearing: the entry of one of its steps. */
 enum setpay_error setpay_payout_append(struct setpay_db *db, const struct setpay_payout *payout,

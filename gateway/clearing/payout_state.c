@@ -24,63 +24,80 @@ struct cell {
         SETPAY_PAYOUT_NONE, SETPAY_E_##name                                                        \
     }
 
-static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
-    [SETPAY_PAYOUT_NONE] =
-        {
-            [SETPAY_PAYOUT_MAKE] = TO(MADE),
-            [SETPAY_PAYOUT_SEND] = NO(NOT_FOUND),
-            [SETPAY_PAYOUT_PAY] = NO(NOT_FOUND),
-            [SETPAY_PAYOUT_RETURN] = NO(NOT_FOUND),
-            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(NOT_FOUND),
-            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(NOT_FOUND),
-            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(NOT_FOUND),
-            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(NOT_FOUND),
-        },
-    [SETPAY_PAYOUT_MADE] =
-        {
-            [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
-            [SETPAY_PAYOUT_SEND] = TO(SENT),
-            [SETPAY_PAYOUT_PAY] = NO(STATE), /* no bank has heard of it */
-            [SETPAY_PAYOUT_RETURN] = NO(STATE),
-            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE), /* nothing was told of it */
-            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
-            [SETPAY_PAYOUT_PAY_FORGOTTEN] = TO(PAID),
-            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
-        },
-    [SETPAY_PAYOUT_SENT] =
-        {
-            [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
-            [SETPAY_PAYOUT_SEND] = NO(EXISTS), /* it stands in a file */
-            [SETPAY_PAYOUT_PAY] = TO(PAID),
-            [SETPAY_PAYOUT_RETURN] = TO(RETURNED),
-            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE),
-            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
-            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE), /* its file is known */
-            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
-        },
-    [SETPAY_PAYOUT_PAID] =
-        {
-            [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
-            [SETPAY_PAYOUT_SEND] = NO(EXISTS),
-            [SETPAY_PAYOUT_PAY] = NO(EXISTS),
-            [SETPAY_PAYOUT_RETURN] = TO(RETURNED), /* the payee's bank may send it back later */
-            [SETPAY_PAYOUT_UNDO_TO_SENT] = TO(SENT),
-            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
-            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(EXISTS),
-            [SETPAY_PAYOUT_UNDO_TO_MADE] = TO(MADE), /* in no file */
-        },
-    [SETPAY_PAYOUT_RETURNED] =
-        {
-            [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
-            [SETPAY_PAYOUT_SEND] = NO(EXISTS),
-            [SETPAY_PAYOUT_PAY] = NO(STATE), /* it is paid as another by now */
-            [SETPAY_PAYOUT_RETURN] = NO(EXISTS),
-            [SETPAY_PAYOUT_UNDO_TO_SENT] =
-                TO(SENT), /* as long as no settlement has paid it again */
-            [SETPAY_PAYOUT_UNDO_TO_PAID] = TO(PAID),
-            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE),
-            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
-        },
+static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] =
+    {
+        [SETPAY_PAYOUT_NONE] =
+            {
+                [SETPAY_PAYOUT_MAKE] = TO(MADE),
+                [SETPAY_PAYOUT_SEND] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_PAY] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_RETURN] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(NOT_FOUND),
+                [SETPAY_PAYOUT_SET_IT_ASIDE] = NO(NOT_FOUND),
+            },
+        [SETPAY_PAYOUT_MADE] =
+            {
+                [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
+                [SETPAY_PAYOUT_SEND] = TO(SENT),
+                [SETPAY_PAYOUT_PAY] = NO(STATE), /* no bank has heard of it */
+                [SETPAY_PAYOUT_RETURN] = NO(STATE),
+                [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE), /* nothing was told of it */
+                [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+                [SETPAY_PAYOUT_PAY_FORGOTTEN] = TO(PAID),
+                [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
+                [SETPAY_PAYOUT_SET_IT_ASIDE] = TO(SET_ASIDE),
+            },
+        [SETPAY_PAYOUT_SENT] =
+            {
+                [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
+                [SETPAY_PAYOUT_SEND] = NO(EXISTS), /* it stands in a file */
+                [SETPAY_PAYOUT_PAY] = TO(PAID),
+                [SETPAY_PAYOUT_RETURN] = TO(RETURNED),
+                [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE),
+                [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+                [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE), /* its file is known */
+                [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
+                [SETPAY_PAYOUT_SET_IT_ASIDE] = NO(STATE),
+            },
+        [SETPAY_PAYOUT_PAID] =
+            {
+                [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
+                [SETPAY_PAYOUT_SEND] = NO(EXISTS),
+                [SETPAY_PAYOUT_PAY] = NO(EXISTS),
+                [SETPAY_PAYOUT_RETURN] = TO(RETURNED), /* the payee's bank may send it back later */
+                [SETPAY_PAYOUT_UNDO_TO_SENT] = TO(SENT),
+                [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+                [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(EXISTS),
+                [SETPAY_PAYOUT_UNDO_TO_MADE] = TO(MADE), /* in no file */
+                [SETPAY_PAYOUT_SET_IT_ASIDE] = NO(STATE),
+            },
+        [SETPAY_PAYOUT_RETURNED] =
+            {
+                [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
+                [SETPAY_PAYOUT_SEND] = NO(EXISTS),
+                [SETPAY_PAYOUT_PAY] = NO(STATE), /* it is paid as another by now */
+                [SETPAY_PAYOUT_RETURN] = NO(EXISTS),
+                [SETPAY_PAYOUT_UNDO_TO_SENT] = TO(SENT), /* until a settlement has paid it again */
+                [SETPAY_PAYOUT_UNDO_TO_PAID] = TO(PAID),
+                [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE),
+                [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
+                [SETPAY_PAYOUT_SET_IT_ASIDE] = NO(STATE),
+            },
+        [SETPAY_PAYOUT_SET_ASIDE] =
+            {
+                [SETPAY_PAYOUT_MAKE] = NO(EXISTS),
+                [SETPAY_PAYOUT_SEND] = NO(STATE), /* whatever is forced */
+                [SETPAY_PAYOUT_PAY] = NO(STATE),
+                [SETPAY_PAYOUT_RETURN] = NO(STATE),
+                [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE),
+                [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+                [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE),
+                [SETPAY_PAYOUT_UNDO_TO_MADE] = TO(MADE),
+                [SETPAY_PAYOUT_SET_IT_ASIDE] = NO(EXISTS),
+            },
 };
 
 enum setpay_error setpay_payout_state_next(enum setpay_payout_state state,
@@ -101,7 +118,7 @@ const char *setpay_payout_state_name(enum setpay_payout_state state)
     static const char *const names[SETPAY_PAYOUT_STATES] = {
         [SETPAY_PAYOUT_NONE] = "none",         [SETPAY_PAYOUT_MADE] = "made",
         [SETPAY_PAYOUT_SENT] = "sent",         [SETPAY_PAYOUT_PAID] = "paid",
-        [SETPAY_PAYOUT_RETURNED] = "returned",
+        [SETPAY_PAYOUT_RETURNED] = "returned", [SETPAY_PAYOUT_SET_ASIDE] = "set-aside",
     };
     return (unsigned)state < SETPAY_PAYOUT_STATES ? names[state] : "unknown";
 }
@@ -117,6 +134,7 @@ const char *setpay_payout_event_name(enum setpay_payout_event event)
         [SETPAY_PAYOUT_UNDO_TO_PAID] = "undo: a return after paid",
         [SETPAY_PAYOUT_PAY_FORGOTTEN] = "pay: sent before a restore",
         [SETPAY_PAYOUT_UNDO_TO_MADE] = "undo: that",
+        [SETPAY_PAYOUT_SET_IT_ASIDE] = "set aside: it was settled otherwise",
     };
     return (unsigned)event < SETPAY_PAYOUT_EVENTS ? names[event] : "unknown";
 }

@@ -8,11 +8,12 @@
 
 /* The numbers are stored; never reuse one. */
 enum setpay_payout_state {
-    SETPAY_PAYOUT_NONE = 0,     /* no row */
-    SETPAY_PAYOUT_MADE = 1,     /* by a settlement; stands in no file */
-    SETPAY_PAYOUT_SENT = 2,     /* stands in one file for the bank, and never in another */
-    SETPAY_PAYOUT_PAID = 3,     /* by the bank's word */
-    SETPAY_PAYOUT_RETURNED = 4, /* the next settlement pays it again, as another payout */
+    SETPAY_PAYOUT_NONE = 0,      /* no row */
+    SETPAY_PAYOUT_MADE = 1,      /* by a settlement; stands in no file */
+    SETPAY_PAYOUT_SENT = 2,      /* stands in one file for the bank, and never in another */
+    SETPAY_PAYOUT_PAID = 3,      /* by the bank's word */
+    SETPAY_PAYOUT_RETURNED = 4,  /* the next settlement pays it again, as another payout */
+    SETPAY_PAYOUT_SET_ASIDE = 5, /* in doubt after a restore, and settled otherwise: never sent */
     SETPAY_PAYOUT_STATES
 };
 
@@ -29,6 +30,7 @@ enum setpay_payout_event {
      */
     SETPAY_PAYOUT_PAY_FORGOTTEN,
     SETPAY_PAYOUT_UNDO_TO_MADE, /* that was told by mistake */
+    SETPAY_PAYOUT_SET_IT_ASIDE, /* payout set-aside: one of those is settled by other means */
     SETPAY_PAYOUT_EVENTS
 };
 

@@ -16,9 +16,10 @@ static enum setpay_error find(struct setpay_db *db, enum setpay_ledger_kind kind
     SETPAY_TRY(setpay_payout_find_event(db, kind, event, payout));
     if (setpay_look_is_amount(payout->amount_minor)) /* else it would not be posted at all */
         setpay_payout_post(payout, kind, &expected->entry);
-    *at_ms = kind == SETPAY_LEDGER_PAYOUT_SENT   ? payout->sent_ms
-             : kind == SETPAY_LEDGER_PAYOUT_PAID ? payout->paid.at_ms
-                                                 : payout->returned.at_ms;
+    *at_ms = kind == SETPAY_LEDGER_PAYOUT_SENT        ? payout->sent_ms
+             : kind == SETPAY_LEDGER_PAYOUT_PAID      ? payout->paid.at_ms
+             : kind == SETPAY_LEDGER_PAYOUT_SET_ASIDE ? payout->aside.at_ms
+                                                      : payout->returned.at_ms;
     return SETPAY_OK;
 }
 
@@ -56,6 +57,16 @@ enum setpay_error setpay_look_expect_payout_returned(struct setpay_db *db,
     return setpay_payout_returned_event(&payout, &expected->token);
 }
 
+enum setpay_error setpay_look_expect_payout_set_aside(struct setpay_db *db,
+                                                      const struct setpay_id *event,
+                                                      struct setpay_look_expected *expected)
+{
+    struct setpay_payout payout;
+    SETPAY_TRY(find(db, SETPAY_LEDGER_PAYOUT_SET_ASIDE, event, &expected->entry.time_ms, &payout,
+                    expected));
+    return setpay_payout_aside_event(&payout, &expected->token);
+}
+
 enum setpay_error setpay_look_expect_payout_undone(struct setpay_db *db,
                                                    const struct setpay_id *event,
                                                    struct setpay_look_expected *expected)
@@ -80,13 +91,16 @@ static enum setpay_error check_states(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT " PAYOUT_WORDS " FROM payout WHERE NOT CASE state"
+        "SELECT " PAYOUT_WORDS " FROM payout WHERE NOT (aside IS NULL AND CASE state"
         " WHEN 1 THEN sent IS NULL AND paid IS NULL AND returned IS NULL"
         " WHEN 2 THEN sent IS NOT NULL AND paid IS NULL AND returned IS NULL"
         " WHEN 3 THEN (sent IS NOT NULL OR " IS_FORGOTTEN ") AND paid IS NOT NULL"
         " AND returned IS NULL"
         " WHEN 4 THEN (sent IS NOT NULL OR (paid IS NOT NULL AND " IS_FORGOTTEN "))"
-        " AND returned IS NOT NULL ELSE 0 END ORDER BY id",
+        " AND returned IS NOT NULL"
+        " ELSE 0 END OR CASE state"
+        " WHEN 5 THEN aside IS NOT NULL AND sent IS NULL AND paid IS NULL AND returned IS NULL"
+        " AND " IS_FORGOTTEN " ELSE 0 END) ORDER BY id",
         "its state is not what was done with it: payout"));
     /* What is told with a step stands there once it is done, and not before. */
     return setpay_look_each_row(
@@ -98,7 +112,8 @@ static enum setpay_error check_states(struct setpay_look *look)
         " OR (paid IS NULL) <> (paid_day = '') OR (returned IS NULL) <> (returned_ms = 0)"
         " OR (returned IS NULL) <> (return_reference = '')"
         " OR (returned IS NULL) <> (return_day = '') OR (returned IS NULL) <> (return_code = '')"
-        " OR (returned IS NULL AND return_reason <> '') ORDER BY id",
+        " OR (returned IS NULL AND return_reason <> '') OR (aside IS NULL) <> (aside_ms = 0)"
+        " OR (aside IS NULL) <> (aside_reason = '') ORDER BY id",
         "told and not done, or done and not told: payout");
 }
 
@@ -128,6 +143,11 @@ static enum setpay_error check_entries(struct setpay_look *look)
         "SELECT " PAYOUT_WORDS " FROM payout WHERE paid IS NOT NULL AND NOT EXISTS"
         " (SELECT 1 FROM ledger_entry WHERE event = paid AND kind = $1) ORDER BY id",
         SETPAY_LEDGER_PAYOUT_PAID, "not in the ledger: what the bank has paid of payout"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " PAYOUT_WORDS " FROM payout WHERE aside IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = aside AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_SET_ASIDE, "not in the ledger: the setting aside of payout"));
     return setpay_look_each_row_by(
         look,
         "SELECT " PAYOUT_WORDS " FROM payout WHERE returned IS NOT NULL AND NOT EXISTS"
@@ -142,11 +162,13 @@ static enum setpay_error check_undone(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return NOT IN (0, 1)"
+        " OR is_aside NOT IN (0, 1) OR is_return + is_aside > 1"
         " OR NOT EXISTS (SELECT 1 FROM payout WHERE payout.id = payout_id) ORDER BY id",
-        "of no payout, or neither paid nor returned: the undone word"));
+        "of no payout, or neither paid nor returned nor set aside: the undone word"));
     SETPAY_TRY(setpay_look_each_row_by(
         look,
-        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 0 AND NOT EXISTS"
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 0 AND is_aside = 0"
+        " AND NOT EXISTS"
         " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
         SETPAY_LEDGER_PAYOUT_PAID,
         "not in the ledger: what the bank had paid, by the undone word"));
@@ -155,6 +177,12 @@ static enum setpay_error check_undone(struct setpay_look *look)
         "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 1 AND NOT EXISTS"
         " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
         SETPAY_LEDGER_PAYOUT_RETURNED, "not in the ledger: the return, by the undone word"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_aside = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_SET_ASIDE,
+        "not in the ledger: the setting aside, by the undone word"));
     return setpay_look_each_row_by(
         look,
         "SELECT " UNDONE_WORDS " FROM payout_undone WHERE NOT EXISTS"

@@ -1,6 +1,6 @@
 /*
- * What the bank says of a payout: that it has paid it, or that it came back; and the undoing of a
- * word that was told by mistake.
+ * What the bank says of a payout: that it has paid it, or that it came back; what the operator says
+ * of one that was settled by other means; and the undoing of a word that was told by mistake.
  */
 #include "gateway/clearing/payout.h"
 
@@ -117,11 +117,64 @@ enum setpay_error setpay_payout_return(struct setpay_db *db, struct setpay_payou
     return SETPAY_OK;
 }
 
+/* ------------------------------------------------------------------ settled by other means */
+
+static enum setpay_error decide_aside(const struct setpay_payout *payout, bool doubted,
+                                      const char *reason, enum setpay_payout_state *next,
+                                      bool *known, struct setpay_problem *problem)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    enum setpay_error error =
+        setpay_payout_state_next(payout->state, SETPAY_PAYOUT_SET_IT_ASIDE, next);
+    (void)setpay_id_format(&payout->token, id);
+    *known = error == SETPAY_E_EXISTS && strcmp(payout->aside.reason, reason) == 0;
+    if (*known || (error == SETPAY_OK && doubted))
+        return SETPAY_OK;
+    if (error == SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "payout %s is not in doubt, and can't be set aside: it holds "
+                                  "nothing of before a restore, and no bank has heard of it",
+                                  id);
+    if (error == SETPAY_E_EXISTS)
+        return setpay_problem_set(problem, error,
+                                  "payout %s was set aside before, for another reason: %s", id,
+                                  payout->aside.reason);
+    return setpay_problem_set(problem, error, "payout %s is %s and can't be set aside", id,
+                              setpay_payout_state_name(payout->state));
+}
+
+enum setpay_error setpay_payout_set_aside(struct setpay_db *db, struct setpay_payout *payout,
+                                          const struct setpay_payout_word *word,
+                                          setpay_time_ms restored_ms, bool *known,
+                                          struct setpay_problem *problem)
+{
+    struct setpay_payout aside = *payout;
+    bool doubted = false;
+    SETPAY_TRY(setpay_payout_is_doubted(db, payout, restored_ms, &doubted));
+    SETPAY_TRY(decide_aside(payout, doubted, word->reason, &aside.state, known, problem));
+    if (*known)
+        return SETPAY_OK;
+    aside.aside = *word;
+    SETPAY_TRY(setpay_payout_aside_event(&aside, &aside.aside.event));
+    SETPAY_TRY(setpay_payout_append(db, &aside, SETPAY_LEDGER_PAYOUT_SET_ASIDE, &aside.aside.event,
+                                    word->at_ms));
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE payout SET state = $1, aside = $2, aside_reason = $3,"
+                             " aside_ms = $4 WHERE id = $5 AND state = $6",
+                             SETPAY_DB_INT(aside.state), SETPAY_DB_ID(&aside.aside.event),
+                             SETPAY_DB_TEXT(word->reason), SETPAY_DB_INT(word->at_ms),
+                             SETPAY_DB_INT(aside.id), SETPAY_DB_INT(payout->state)));
+    if (setpay_db_changes(db) != 1)
+        return SETPAY_E_INTERNAL;
+    *payout = aside;
+    return SETPAY_OK;
+}
+
 /* ------------------------------------------------------------------ words that were undone */
 
 #define UNDONE                                                                                     \
     "SELECT payout_id, is_return, word, reference, day, code, reason, told_ms, undone,"            \
-    " undone_reason, undone_ms FROM payout_undone WHERE "
+    " undone_reason, undone_ms, is_aside FROM payout_undone WHERE "
 
 static void read_undone(struct setpay_db_rows *rows, struct setpay_payout_undone *undone)
 {
@@ -136,6 +189,7 @@ static void read_undone(struct setpay_db_rows *rows, struct setpay_payout_undone
     setpay_db_get_id(rows, 8, &u.event);
     setpay_db_get_text(rows, 9, u.reason, sizeof u.reason);
     u.at_ms = setpay_db_get_int(rows, 10);
+    u.is_aside = setpay_db_get_bool(rows, 11);
     *undone = u;
 }
 
@@ -168,32 +222,109 @@ enum setpay_error setpay_payout_each_undone(struct setpay_db *db, int64_t payout
     return error != SETPAY_OK ? error : end;
 }
 
+/* *there: whether any was. */
+static enum setpay_error last_undone(struct setpay_db *db, int64_t payout,
+                                     struct setpay_payout_undone *undone, bool *there)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_payout_undone found;
+    enum setpay_error error = setpay_db_one(
+        db, &rows, UNDONE "payout_id = $1 ORDER BY id DESC LIMIT 1", SETPAY_DB_INT(payout));
+    *there = error == SETPAY_OK;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    read_undone(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    *undone = found;
+    return SETPAY_OK;
+}
+
 static enum setpay_error insert_undone(struct setpay_db *db, const struct setpay_payout_undone *u)
 {
     return setpay_db_run(
         db,
         "INSERT INTO payout_undone (payout_id, is_return, word, reference, day, code, reason,"
-        " told_ms, undone, undone_reason, undone_ms)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        " told_ms, undone, undone_reason, undone_ms, is_aside)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         SETPAY_DB_INT(u->payout), SETPAY_DB_INT(u->is_return), SETPAY_DB_ID(&u->word.event),
         SETPAY_DB_TEXT(u->word.reference), SETPAY_DB_TEXT(u->word.day),
         SETPAY_DB_TEXT(u->word.code), SETPAY_DB_TEXT(u->word.reason), SETPAY_DB_INT(u->word.at_ms),
-        SETPAY_DB_ID(&u->event), SETPAY_DB_TEXT(u->reason), SETPAY_DB_INT(u->at_ms));
+        SETPAY_DB_ID(&u->event), SETPAY_DB_TEXT(u->reason), SETPAY_DB_INT(u->at_ms),
+        SETPAY_DB_INT(u->is_aside));
 }
 
 /* ------------------------------------------------------------------ undoing one */
 
-static const struct setpay_payout_word *last_word(const struct setpay_payout *payout)
+/* The last that was told, of whatever kind; undone once it is. */
+static struct setpay_payout_undone last_told(const struct setpay_payout *payout)
 {
-    return payout->state == SETPAY_PAYOUT_RETURNED ? &payout->returned : &payout->paid;
+    bool is_return = payout->state == SETPAY_PAYOUT_RETURNED;
+    bool is_aside = payout->state == SETPAY_PAYOUT_SET_ASIDE;
+    return (struct setpay_payout_undone){.payout = payout->id,
+                                         .is_return = is_return,
+                                         .is_aside = is_aside,
+                                         .word = is_return  ? payout->returned
+                                                 : is_aside ? payout->aside
+                                                            : payout->paid};
+}
+
+static bool is_meant(const struct setpay_payout_undoing *undoing, bool is_return, bool is_aside,
+                     const struct setpay_payout_word *word)
+{
+    if (undoing->reference == NULL || is_aside)
+        return undoing->reference == NULL && is_aside;
+    return word->at_ms != 0 && strcmp(word->reference, undoing->reference) == 0 &&
+           undoing->which != (is_return ? SETPAY_PAYOUT_WORD_PAID : SETPAY_PAYOUT_WORD_RETURNED);
+}
+
+static bool is_last(const struct setpay_payout *payout, const struct setpay_payout_undoing *undoing)
+{
+    const struct setpay_payout_undone last = last_told(payout);
+    return is_meant(undoing, last.is_return, last.is_aside, &last.word);
+}
+
+/* What the bank says may be told and undone in turns, under one reference. */
+struct meant {
+    struct setpay_payout_undone last; /* of what was undone */
+    bool known;                       /* that is what is asked for */
+    bool ambiguous;                   /* two words have that reference, and no kind is said */
+};
+
+static enum setpay_error find_meant(struct setpay_db *db, const struct setpay_payout *payout,
+                                    const struct setpay_payout_undoing *undoing,
+                                    struct meant *meant)
+{
+    bool there = false;
+    bool is_return = payout->state == SETPAY_PAYOUT_RETURNED;
+    *meant = (struct meant){.known = false};
+    SETPAY_TRY(last_undone(db, payout->id, &meant->last, &there));
+    bool was =
+        there && is_meant(undoing, meant->last.is_return, meant->last.is_aside, &meant->last.word);
+    bool same = was && strcmp(meant->last.reason, undoing->reason) == 0;
+    meant->known = same && !is_last(payout, undoing);
+    meant->ambiguous = undoing->which == SETPAY_PAYOUT_WORD_ANY && is_last(payout, undoing) &&
+                       ((is_return && is_meant(undoing, false, false, &payout->paid)) ||
+                        (same && meant->last.is_return != is_return));
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_payout_undo_is_of(struct setpay_db *db, const struct setpay_payout *payout,
+                                           const struct setpay_payout_undoing *undoing, bool *is_of)
+{
+    struct meant meant;
+    SETPAY_TRY(find_meant(db, payout, undoing, &meant));
+    *is_of = meant.known || is_last(payout, undoing);
+    return SETPAY_OK;
 }
 
 /* What state it leaves, where there is such a word. */
-static enum setpay_error decide_undo(const struct setpay_payout *payout, const char *reference,
+static enum setpay_error decide_undo(const struct setpay_payout *payout,
+                                     const struct setpay_payout_undoing *undoing, bool ambiguous,
                                      enum setpay_payout_state *next, struct setpay_problem *problem)
 {
     char id[SETPAY_ID_TEXT_SIZE];
-    const struct setpay_payout_word *word = last_word(payout);
+    const struct setpay_payout_word word = last_told(payout).word;
     const char *state = setpay_payout_state_name(payout->state);
     bool was_paid = payout->state == SETPAY_PAYOUT_RETURNED && payout->paid.at_ms != 0;
     enum setpay_error error =
@@ -206,12 +337,31 @@ static enum setpay_error decide_undo(const struct setpay_payout *payout, const c
     if (error != SETPAY_OK)
         return setpay_problem_set(
             problem, error, "payout %s is %s: there is no word of the bank to undo", id, state);
-    if (strcmp(word->reference, reference) == 0)
+    if (undoing->reference != NULL && payout->state == SETPAY_PAYOUT_SET_ASIDE)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "payout %s is set aside, by no word of the bank: undo it without "
+                                  "a reference; nothing was undone",
+                                  id);
+    if (undoing->reference == NULL && payout->state != SETPAY_PAYOUT_SET_ASIDE)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "payout %s is %s, and not set aside: say the reference of the "
+                                  "bank's word that is to be undone; nothing was undone",
+                                  id, state);
+    if (ambiguous)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "of payout %s it was told by %s that it is paid, and that it was "
+                                  "returned: say which with --word; nothing was undone",
+                                  id, undoing->reference);
+    if (is_last(payout, undoing))
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_STATE,
-                              "payout %s was last told as %s by %s of %s, and not by %s; nothing "
+                              "payout %s was last told as %s by %s of %s, and not%s by %s; nothing "
                               "was undone",
-                              id, state, word->reference, word->day, reference);
+                              id, state, word.reference, word.day,
+                              undoing->which == SETPAY_PAYOUT_WORD_PAID       ? " as paid"
+                              : undoing->which == SETPAY_PAYOUT_WORD_RETURNED ? " as returned"
+                                                                              : "",
+                              undoing->reference);
 }
 
 /* What came back is owed to the merchant until a settlement takes it; from then on it is paid, or
@@ -245,15 +395,19 @@ static enum setpay_error take_back(struct setpay_db *db, const struct setpay_pay
 }
 
 static enum setpay_error clear_word(struct setpay_db *db, const struct setpay_payout *payout,
-                                    bool is_return, enum setpay_payout_state next)
+                                    const struct setpay_payout_undone *undone,
+                                    enum setpay_payout_state next)
 {
     SETPAY_TRY(setpay_db_run(
         db,
-        is_return ? "UPDATE payout SET state = $1, returned = NULL, return_reference = '',"
-                    " return_day = '', return_code = '', return_reason = '', returned_ms = 0"
-                    " WHERE id = $2 AND state = $3"
-                  : "UPDATE payout SET state = $1, paid = NULL, reference = '', paid_day = '',"
-                    " paid_ms = 0 WHERE id = $2 AND state = $3",
+        undone->is_aside ? "UPDATE payout SET state = $1, aside = NULL, aside_reason = '',"
+                           " aside_ms = 0 WHERE id = $2 AND state = $3"
+        : undone->is_return
+            ? "UPDATE payout SET state = $1, returned = NULL, return_reference = '',"
+              " return_day = '', return_code = '', return_reason = '', returned_ms = 0"
+              " WHERE id = $2 AND state = $3"
+            : "UPDATE payout SET state = $1, paid = NULL, reference = '', paid_day = '',"
+              " paid_ms = 0 WHERE id = $2 AND state = $3",
         SETPAY_DB_INT(next), SETPAY_DB_INT(payout->id), SETPAY_DB_INT(payout->state)));
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_INTERNAL;
 }
@@ -263,11 +417,15 @@ enum setpay_error setpay_payout_undo(struct setpay_db *db, struct setpay_payout 
                                      struct setpay_problem *problem)
 {
     enum setpay_payout_state next;
-    SETPAY_TRY(decide_undo(payout, undoing->reference, &next, problem));
-    struct setpay_payout_undone undone = {.payout = payout->id,
-                                          .is_return = payout->state == SETPAY_PAYOUT_RETURNED,
-                                          .word = *last_word(payout),
-                                          .at_ms = undoing->now_ms};
+    struct meant meant;
+    SETPAY_TRY(find_meant(db, payout, undoing, &meant));
+    undoing->undone = meant.last;
+    undoing->known = meant.known;
+    if (meant.known)
+        return SETPAY_OK;
+    SETPAY_TRY(decide_undo(payout, undoing, meant.ambiguous, &next, problem));
+    struct setpay_payout_undone undone = last_told(payout);
+    undone.at_ms = undoing->now_ms;
     struct setpay_ledger_entry entry = {.time_ms = undone.at_ms};
     (void)snprintf(undone.reason, sizeof undone.reason, "%s", undoing->reason);
     SETPAY_TRY(setpay_payout_undone_event(&undone, &undone.event));
@@ -277,10 +435,11 @@ enum setpay_error setpay_payout_undo(struct setpay_db *db, struct setpay_payout 
     entry.event = undone.event;
     SETPAY_TRY(setpay_ledger_append(db, &entry));
     SETPAY_TRY(insert_undone(db, &undone));
-    SETPAY_TRY(clear_word(db, payout, undone.is_return, next));
+    SETPAY_TRY(clear_word(db, payout, &undone, next));
     payout->state = next;
-    *(undone.is_return ? &payout->returned : &payout->paid) =
-        (struct setpay_payout_word){.at_ms = 0};
+    *(undone.is_return  ? &payout->returned
+      : undone.is_aside ? &payout->aside
+                        : &payout->paid) = (struct setpay_payout_word){.at_ms = 0};
     undoing->undone = undone;
     return SETPAY_OK;
 }

@@ -68,7 +68,7 @@ static enum setpay_error insert_of_backups(struct setpay_db *db, const char *iss
 }
 
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
-                                            setpay_time_ms now_ms, int64_t *period)
+                                            setpay_time_ms now_ms, int64_t *before)
 {
     struct setpay_db_rows *rows;
     int64_t current, last = -1;
@@ -80,7 +80,7 @@ enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *is
     if (last >= 0)
         SETPAY_TRY(insert_of_backups(db, issuer, last, current, now_ms));
     SETPAY_TRY(insert_cut(db, issuer, current, now_ms, false));
-    *period = current;
+    *before = last;
     return SETPAY_OK;
 }
 
@@ -95,14 +95,14 @@ enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const ch
                                                   bool *cut)
 {
     struct setpay_db_rows *rows;
-    int64_t last_ms = 0, period;
+    int64_t last_ms = 0, before;
     *cut = false;
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " LAST_CUT("$1", "$2"), SETPAY_DB_TEXT(issuer),
                              SETPAY_DB_INT(now_ms)));
     SETPAY_TRY(one_number(rows, &last_ms));
     if (last_ms >= due_ms)
         return SETPAY_OK;
-    SETPAY_TRY(setpay_reconciliation_cut(db, issuer, now_ms, &period));
+    SETPAY_TRY(setpay_reconciliation_cut(db, issuer, now_ms, &before));
     *cut = true;
     return SETPAY_OK;
 }
@@ -392,4 +392,23 @@ enum setpay_error setpay_reconciliation_of_period(struct setpay_db *db, const ch
                                 " AND period = $2 ORDER BY currency",
                                 SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(period)));
     return end_each(rows, each, arg);
+}
+
+enum setpay_error setpay_reconciliation_each_waiting(struct setpay_db *db, const char *issuer,
+                                                     setpay_reconciliation_period_fn *each,
+                                                     void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(
+        setpay_db_select(db, &rows,
+                         "SELECT period FROM reconciliation_cut WHERE issuer = $1 AND (totalled = 0"
+                         " OR EXISTS (SELECT 1 FROM reconciliation WHERE reconciliation.issuer = $1"
+                         " AND reconciliation.period = reconciliation_cut.period"
+                         " AND result = " SETPAY_SQL_RECONCILIATION_OPEN ")) ORDER BY period",
+                         SETPAY_DB_TEXT(issuer)));
+    while (error == SETPAY_OK && setpay_db_next(rows))
+        error = each(arg, issuer, setpay_db_get_int(rows, 0));
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
 }

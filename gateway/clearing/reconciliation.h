@@ -97,10 +97,11 @@ enum setpay_error setpay_reconciliation_period(struct setpay_db *db, const char 
 enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *issuer,
                                               setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Ends the current period; the first time after a restore, or after several, also those that were
- * current in the backups. */
+ * current in the backups. *before: the last that had ended before (-1: none); it has ended all that
+ * are behind that. */
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
                                             setpay_time_ms now_ms,
-                                            int64_t *period) SETPAY_MUST_CHECK;
+                                            int64_t *before) SETPAY_MUST_CHECK;
 /* Ends it unless one ended at due_ms or later, and not after now_ms: what a clock that was ahead
  * has cut does not count. *cut says whether it did. */
 enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const char *issuer,
@@ -148,5 +149,12 @@ enum setpay_error setpay_reconciliation_of_period(struct setpay_db *db, const ch
                                                   int64_t period, bool *totalled,
                                                   setpay_reconciliation_each_fn *each,
                                                   void *arg) SETPAY_MUST_CHECK;
+/* Those of the issuer that have ended and are not added up, or not answered in every currency, the
+ * oldest first. Ends with each's error. */
+typedef enum setpay_error setpay_reconciliation_period_fn(void *arg, const char *issuer,
+                                                          int64_t period);
+enum setpay_error setpay_reconciliation_each_waiting(struct setpay_db *db, const char *issuer,
+                                                     setpay_reconciliation_period_fn *each,
+                                                     void *arg) SETPAY_MUST_CHECK;
 
 #endif

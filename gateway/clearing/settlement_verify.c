@@ -111,6 +111,8 @@ static const struct {
                                              setpay_look_expect_payment_undone},
     [SETPAY_LEDGER_PAYOUT_UNDONE] = {"payout whose word was undone", "content",
                                      setpay_look_expect_payout_undone},
+    [SETPAY_LEDGER_PAYOUT_SET_ASIDE] = {"payout that was set aside", "content",
+                                        setpay_look_expect_payout_set_aside},
 };
 
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,

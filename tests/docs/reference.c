@@ -372,7 +372,8 @@ static const struct party parties[] = {
         "`return` are the bank's word, as the operator tells it; what was returned is paid again "
         "by the next settlement, as another payout. What was told by mistake is undone, back to "
         "what stood before that word; a return only until a settlement has paid it again. What is "
-        "`made` can be paid only where the database was restored, and may have forgotten its file.",
+        "`made` can be paid only where the database was restored, and may have forgotten its file; "
+        "and set aside only there, where it was settled by other means.",
         SETPAY_PAYOUT_STATES,
         SETPAY_PAYOUT_EVENTS,
         payout_state,

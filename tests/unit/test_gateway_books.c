@@ -276,7 +276,11 @@ static void reports_are_valid(void **state)
     validate("report.054", "tests/schemas/camt.054.xsd");
     assert_null(strstr(printed, "4242"));
 
-    assert_int_equal(RUN("report", "settlement", "--date", day, "--format", "items"), 0);
+    assert_int_equal(RUN("report", "settlement", "--date", day, "--format", "items"), 2);
+    assert_null(strstr(printed, "header,")); /* of all merchants in one file: of nobody's */
+    assert_int_equal(RUN("report", "settlement", "--date", day, "--merchant-id",
+                         TEST_GATEWAY_MERCHANT, "--format", "items"),
+                     0);
     expect_printed("header,setpay-settlement,1,gateway-1,");
     expect_printed("\nitems,2,10001,");
 

@@ -179,7 +179,8 @@ static void a_day_is_settled(void **state)
     expect_printed("made");
     assert_int_equal(RUN("payout", "list", "--state", "sent"), 0);
     expect_printed("There is no such payout.");
-    EXPECT_REFUSED("expected made, sent, paid or returned", 2, "payout", "list", "--state", "lost");
+    EXPECT_REFUSED("expected made, sent, paid, returned or set-aside", 2, "payout", "list",
+                   "--state", "lost");
 }
 
 /* ------------------------------------------------------------------ accounts */
@@ -223,7 +224,24 @@ static void who_has_no_account_waits(void **state)
     EXPECT_REFUSED("every payout in EUR that waits is left out by --leave", 1, "payout", "send",
                    "--currency", "EUR", "--force", "--leave", payout);
     assert_int_equal(RUN("payout", "list", "--currency", "EUR"), 0);
-    expect_printed("(may have been sent, see --force)");
+    expect_printed("(may have been sent: paid, set-aside or send --force)");
+    EXPECT_REFUSED("reason: expected words", 2, "payout", "set-aside", payout, "--reason", "");
+    assert_int_equal(RUN("payout", "set-aside", payout, "--reason", "paid 90.00 by hand"), 0);
+    expect_printed(" set-aside ");
+    EXPECT_REFUSED("no payout in EUR waits to be sent", 1, "payout", "send", "--currency", "EUR",
+                   "--force");
+    assert_int_equal(RUN("payout", "list", "--state", "set-aside"), 0);
+    expect_printed(payout);
+    assert_int_equal(RUN("payout", "show", payout), 0);
+    expect_printed("reason     paid 90.00 by hand");
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.set_aside"), 1);
+    assert_int_equal(RUN("ledger", "verify"), 0);
+    assert_int_equal(RUN("audit"), 0);
+    test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"made\"}", 1);
+    assert_int_equal(RUN("payout", "undo", payout, "--reason", "the bank has not"), 0);
+    expect_printed(" made ");
+    assert_int_equal(RUN("payout", "show", payout), 0);
+    expect_printed("set-aside, was told by mistake: the bank has not");
     assert_int_equal(RUN("payout", "paid", payout, "--reference", "B0", "--date", today), 0);
     expect_printed(" paid ");
     assert_int_equal(
@@ -403,14 +421,20 @@ static void the_bank_pays_and_returns(void **state)
                          "--reason", "the wrong file"),
                      0);
     expect_printed(" sent ");
+    assert_int_equal(RUN("payout", "undo", first_file, "--whole-file", "--reference", "B1",
+                         "--reason", "the wrong file"),
+                     0);
+    expect_printed("(told before)");
     EXPECT_REFUSED("is sent: there is no word of the bank to undo", 1, "payout", "undo", payout,
-                   "--reference", "B1", "--reason", "the wrong file");
+                   "--reference", "B1", "--reason", "another reason");
+    EXPECT_REFUSED("word: expected paid or returned", 2, "payout", "undo", payout, "--reference",
+                   "B1", "--word", "sent", "--reason", "the wrong file");
     assert_int_equal(
         RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B1", "--date", today),
         0);
     assert_int_equal(
         RUN("payout", "undo", payout, "--reference", "B1", "--reason", "another came back"), 0);
-    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.undone"), 3);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.undone"), 4);
     assert_int_equal(RUN("payout", "paid", payout, "--reference", "B1", "--date", today), 0);
     assert_int_equal(RUN("payout", "show", payout), 0);
     expect_printed("paid, by B1 of ");

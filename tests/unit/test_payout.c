@@ -32,6 +32,7 @@
 #define SENT SETPAY_PAYOUT_SENT
 #define PAID SETPAY_PAYOUT_PAID
 #define RETURNED SETPAY_PAYOUT_RETURNED
+#define ASIDE SETPAY_PAYOUT_SET_ASIDE
 
 /* Each cell: where it leads, or NONE and the error. */
 static const struct {
@@ -39,6 +40,7 @@ static const struct {
     enum setpay_error error;
 } cells[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
     [NONE] = {{MADE, SETPAY_OK},
+              {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND},
@@ -53,11 +55,13 @@ static const struct {
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
               {PAID, SETPAY_OK},
-              {NONE, SETPAY_E_STATE}},
+              {NONE, SETPAY_E_STATE},
+              {ASIDE, SETPAY_OK}},
     [SENT] = {{NONE, SETPAY_E_EXISTS},
               {NONE, SETPAY_E_EXISTS},
               {PAID, SETPAY_OK},
               {RETURNED, SETPAY_OK},
+              {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
@@ -69,7 +73,8 @@ static const struct {
               {SENT, SETPAY_OK},
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_EXISTS},
-              {MADE, SETPAY_OK}},
+              {MADE, SETPAY_OK},
+              {NONE, SETPAY_E_STATE}},
     [RETURNED] = {{NONE, SETPAY_E_EXISTS},
                   {NONE, SETPAY_E_EXISTS},
                   {NONE, SETPAY_E_STATE},
@@ -77,7 +82,17 @@ static const struct {
                   {SENT, SETPAY_OK},
                   {PAID, SETPAY_OK},
                   {NONE, SETPAY_E_STATE},
+                  {NONE, SETPAY_E_STATE},
                   {NONE, SETPAY_E_STATE}},
+    [ASIDE] = {{NONE, SETPAY_E_EXISTS},
+               {NONE, SETPAY_E_STATE},
+               {NONE, SETPAY_E_STATE},
+               {NONE, SETPAY_E_STATE},
+               {NONE, SETPAY_E_STATE},
+               {NONE, SETPAY_E_STATE},
+               {NONE, SETPAY_E_STATE},
+               {MADE, SETPAY_OK},
+               {NONE, SETPAY_E_EXISTS}},
 };
 
 static void takes_the_permitted_ways_only(void **state)
@@ -294,6 +309,24 @@ static enum setpay_error tell(const struct setpay_id *token, const char *referen
     return setpay_store_submit_wait(test_day_store, run_word, &told);
 }
 
+static enum setpay_error run_aside(struct setpay_db *db, void *arg)
+{
+    struct word_call *call = arg;
+    struct setpay_payout payout;
+    SETPAY_TRY(setpay_payout_find(db, &call->token, &payout));
+    return setpay_payout_set_aside(db, &payout, &call->word, restored_ms, &call->known,
+                                   &call->problem);
+}
+
+static enum setpay_error set_aside(const struct setpay_id *token, const char *reason,
+                                   setpay_time_ms at_ms)
+{
+    told = (struct word_call){.token = *token};
+    (void)snprintf(told.word.reason, sizeof told.word.reason, "%s", reason);
+    told.word.at_ms = at_ms;
+    return setpay_store_submit_wait(test_day_store, run_aside, &told);
+}
+
 struct undo_call {
     struct setpay_id token;
     struct setpay_payout_undoing undoing;
@@ -308,13 +341,17 @@ static enum setpay_error run_undo(struct setpay_db *db, void *arg)
     return setpay_payout_undo(db, &payout, &call->undoing, &call->problem);
 }
 
-static struct undo_call undone; /* the last */
+static struct undo_call undone;             /* the last */
+static enum setpay_payout_which undo_which; /* asked for */
 
 static enum setpay_error undo(const struct setpay_id *token, const char *reference,
                               setpay_time_ms at_ms)
 {
     undone = (struct undo_call){.token = *token,
-                                .undoing = {reference, "the wrong id", at_ms, {.payout = 0}}};
+                                .undoing = {.reference = reference,
+                                            .which = undo_which,
+                                            .reason = "the wrong id",
+                                            .now_ms = at_ms}};
     return setpay_store_submit_wait(test_day_store, run_undo, &undone);
 }
 
@@ -569,7 +606,11 @@ static void a_word_is_undone(void **state)
     assert_int_equal(payout.state, SETPAY_PAYOUT_SENT);
     assert_string_equal(payout.paid.reference, "");
     assert_int_equal(payout.paid.at_ms, 0);
-    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE); /* once */
+    assert_false(undone.undoing.known);
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_OK); /* once, and asked again */
+    assert_true(undone.undoing.known);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SENT);
+    assert_int_equal(undo(&token, "R2", NOON + 3), SETPAY_E_STATE);
     assert_int_equal(test_day_verify().findings, 0);
     assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -990);
     /* It is in its file still, and in no other; and the right word may follow. */
@@ -577,6 +618,40 @@ static void a_word_is_undone(void **state)
     assert_int_equal(tell(&token, "R1", NULL, NOON + 5), SETPAY_OK);
     assert_false(told.known);
     assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 21"), 1);
+}
+
+/* A bank may book both under one reference: the same command twice undoes one of them. */
+static void one_word_is_undone_once(void **state)
+{
+    struct setpay_id token = settle_first();
+    (void)state;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_OK);
+    assert_int_equal(tell(&token, "R1", NULL, NOON + 1), SETPAY_OK);
+    assert_int_equal(tell(&token, "R1", "AC04", NOON + 2), SETPAY_OK);
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "say which with --word"));
+    undo_which = SETPAY_PAYOUT_WORD_PAID; /* is not the last */
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "and not as paid by R1"));
+    undo_which = SETPAY_PAYOUT_WORD_RETURNED;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(undo(&token, "R1", NOON + 4 + i), SETPAY_OK);
+        assert_int_equal(undone.undoing.known, i == 1);
+        assert_true(undone.undoing.undone.is_return);
+        assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_PAID);
+    }
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM payout_undone"), 1);
+    undo_which = SETPAY_PAYOUT_WORD_ANY; /* may be the same command, and must not be another */
+    assert_int_equal(undo(&token, "R1", NOON + 6), SETPAY_E_STATE);
+    undo_which = SETPAY_PAYOUT_WORD_PAID;
+    assert_int_equal(undo(&token, "R1", NOON + 7), SETPAY_OK);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SENT);
+    /* What is told anew can be undone anew. */
+    assert_int_equal(tell(&token, "R1", NULL, NOON + 8), SETPAY_OK);
+    assert_int_equal(undo(&token, "R1", NOON + 9), SETPAY_OK);
+    assert_false(undone.undoing.known);
+    undo_which = SETPAY_PAYOUT_WORD_ANY;
+    assert_int_equal(test_day_verify().findings, 0);
 }
 
 /* What did not come back is not owed, and no settlement pays it again. */
@@ -695,6 +770,81 @@ static void what_was_sent_before_a_restore_is_told(void **state)
     test_day_expect_found("UPDATE restoration SET moved = 1", STATE "1", false);
 }
 
+#define CONTENT "of another merchant, currency or content"
+#define TOLD "told and not done, or done and not told: payout "
+static const struct {
+    const char *sql, *words;
+} aside_edits[] = {
+    /* To have it sent after all. */
+    {"UPDATE payout SET state = 1 WHERE id = 1", STATE "1"},
+    {"UPDATE payout SET state = 1, aside = NULL, aside_reason = '', aside_ms = 0 WHERE id = 1",
+     "there is no payout that was set aside"},
+    {"UPDATE payout SET state = 5 WHERE id = 2", STATE "2"},
+    {"UPDATE payout SET state = 5, aside = zeroblob(16), aside_reason = 'x', aside_ms = 1"
+     " WHERE id = 2",
+     "not in the ledger: the setting aside of payout 2"},
+    {"UPDATE payout SET aside_reason = 'another' WHERE id = 1", CONTENT},
+    {"UPDATE payout SET aside_reason = '' WHERE id = 1", TOLD "1"},
+    {"UPDATE payout SET aside_ms = aside_ms + 1 WHERE id = 1", CONTENT},
+    {"UPDATE payout_undone SET is_aside = 0", "not in the ledger: what the bank had paid"},
+    {"UPDATE payout_undone SET is_return = 1", "of no payout, or neither paid nor returned nor"},
+    {"DELETE FROM payout_undone", "there is no payout that was set aside"},
+    {"DELETE FROM restoration", STATE "1"},
+};
+
+/* What was paid with another amount since a backup has no word of the bank here; whatever is forced
+ * later, it is not sent. */
+static void what_was_settled_otherwise_is_never_sent(void **state)
+{
+    struct setpay_id token = settle_first(), other;
+    (void)state;
+    test_day_capture("EUR", 500, 5, NOON);
+    assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 1);
+    other = test_day_settled.made[0].token;
+    assert_int_equal(set_aside(&token, "by hand", NOON + DAY(1)), SETPAY_E_STATE);
+    assert_non_null(strstr(told.problem.text, "is not in doubt, and can't be set aside"));
+    restored_ms = NOON;
+    test_day_edit("INSERT INTO restoration (number, backup_ms, restored_ms, moved)"
+                  " VALUES (1, 1, 1764331200000, 0)");
+    assert_int_equal(set_aside(&token, "paid 8.00 by hand", NOON + DAY(2)), SETPAY_OK);
+    assert_false(told.known);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SET_ASIDE);
+    assert_string_equal(payout_of(&token).aside.reason, "paid 8.00 by hand");
+    assert_int_equal(set_aside(&token, "paid 8.00 by hand", NOON + DAY(2) + 1), SETPAY_OK);
+    assert_true(told.known);
+    assert_int_equal(set_aside(&token, "paid 9.00", NOON + DAY(2) + 1), SETPAY_E_EXISTS);
+    assert_non_null(strstr(told.problem.text, "for another reason: paid 8.00 by hand"));
+    assert_int_equal(tell(&token, "R1", NULL, NOON + DAY(2) + 1), SETPAY_E_STATE);
+    assert_int_equal(tell(&token, "R1", "AC04", NOON + DAY(2) + 1), SETPAY_E_STATE);
+    assert_int_equal(test_day_verify().findings, 0);
+    /* Undone, it waits as before; the bank's words are others. */
+    assert_int_equal(undo(&token, "R1", NOON + DAY(2) + 2), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "undo it without a reference"));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(undo(&token, NULL, NOON + DAY(2) + 3), SETPAY_OK);
+        assert_int_equal(undone.undoing.known, i == 1);
+        assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_MADE);
+    }
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(tell(&token, "R1", NULL, NOON + DAY(2) + 4), SETPAY_OK);
+    assert_int_equal(undo(&token, NULL, NOON + DAY(2) + 5), SETPAY_OK); /* known: not that */
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_PAID);
+    assert_int_equal(set_aside(&token, "no", NOON + DAY(2) + 5), SETPAY_E_STATE);
+    assert_int_equal(undo(&token, "R1", NOON + DAY(2) + 6), SETPAY_OK);
+    assert_int_equal(set_aside(&token, "paid 8.00 by hand", NOON + DAY(2) + 7), SETPAY_OK);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -990 - 495);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 22"), 2);
+    assert_int_equal(test_day_verify().findings, 0);
+    for (size_t i = 0; i < sizeof aside_edits / sizeof *aside_edits; i++)
+        test_day_expect_found(aside_edits[i].sql, aside_edits[i].words, false);
+    restored_ms = 0; /* --force */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(3)), SETPAY_OK);
+    assert_int_equal(sent.file.amount_minor, 495);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SET_ASIDE);
+    assert_int_equal(payout_of(&other).state, SETPAY_PAYOUT_SENT);
+    assert_int_equal(test_day_verify().findings, 0);
+}
+
 static void a_file_has_a_thousand_at_most(void **state)
 {
     static struct setpay_payee payees[SETPAY_PAYOUTS_IN_FILE + 1];
@@ -790,9 +940,6 @@ static int open_paid(void **state)
     assert_int_equal(test_day_verify().findings, 0);
     return 0;
 }
-
-#define CONTENT "of another merchant, currency or content"
-#define TOLD "told and not done, or done and not told: payout "
 
 static const struct {
     const char *sql, *words;
@@ -932,9 +1079,11 @@ int main(void)
         ON_A_DATABASE(what_came_back_is_paid_again),
         ON_A_DATABASE(what_came_back_is_less_by_what_is_owed),
         ON_A_DATABASE(a_word_is_undone),
+        ON_A_DATABASE(one_word_is_undone_once),
         ON_A_DATABASE(a_return_is_undone_until_it_is_paid_again),
         ON_A_DATABASE(what_may_have_been_sent_is_left_out),
         ON_A_DATABASE(what_was_sent_before_a_restore_is_told),
+        ON_A_DATABASE(what_was_settled_otherwise_is_never_sent),
         ON_A_DATABASE(a_file_has_a_thousand_at_most),
         ON_A_DATABASE(settlements_of_before_have_none),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_paid, test_day_close),

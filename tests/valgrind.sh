@@ -188,7 +188,8 @@ buy() {
 }
 lane() { # lane K FROM TO: every LANES-th purchase
     local number wrong=0
-    tmp=$tmp/lane.$1 jar=$tmp/lane.$1/jar
+    tmp=$tmp/lane.$1
+    jar=$tmp/jar
     mkdir -p "$tmp"
     for ((number = $2 + $1; number < $3; number += LANES)); do
         buy "$number" || wrong=$((wrong + 1))

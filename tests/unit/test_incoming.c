@@ -66,7 +66,7 @@ static void what_is_wrong_with_a_list_is_named(void **state)
         {NAMES "sim,1,EUR,2026-02-29,a\n", "line 2: date"},
         {NAMES "sim,1,EUR,2026-11-26,\n", "line 2: reference"},
         {NAMES "sim,1,EUR,2026-11-26,a b\n", "which no field may"},
-        {NAMES "sim,1,EUR,2026-11-26,a\r\n", "which no field may"},
+        {NAMES "sim,1,EUR,2026-11-26,a\r\n", "ends with CR LF"},
         {NAMES "sim,1,EUR,2026-11-26,a\nsim,1,EUR,2026-11-26,a\n", "line 3: reference"},
     };
     (void)state;

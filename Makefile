@@ -1011,7 +1011,6 @@ LAST_TEST := tests/peers/answers.sh
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	net_floor \
-	store_floor \
 	wallet_steps
 
 # Those that walk through many cases, parties that lie among them, or wait for what takes its time: for
@@ -1056,6 +1055,7 @@ LONG_PROGRAMS := \
 	merchant_shipments \
 	merchant_steps \
 	races \
+	store_floor \
 	trade
 
 # What it costs: setpay-bench (docs/reference/bench.md).

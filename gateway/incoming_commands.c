@@ -110,16 +110,9 @@ static enum setpay_error read_reason(const json_t *args, char out[SETPAY_SUSPENS
                                      struct setpay_problem *problem)
 {
     const char *reason = NULL;
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
-    size_t size = strlen(reason);
-    bool printable = true;
-    for (size_t i = 0; i < size; i++)
-        printable = printable && (unsigned char)reason[i] >= ' ' && reason[i] != 0x7f;
-    if (size == 0 || size >= SETPAY_SUSPENSE_REASON_SIZE || !printable)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "reason: expected words, of 1 to %d bytes on one line",
-                                  SETPAY_SUSPENSE_REASON_SIZE - 1);
-    memcpy(out, reason, size + 1);
+    SETPAY_TRY(
+        setpay_json_arg_words(args, "reason", SETPAY_SUSPENSE_REASON_SIZE, &reason, problem));
+    memcpy(out, reason, strlen(reason) + 1);
     return SETPAY_OK;
 }
 

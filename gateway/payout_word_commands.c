@@ -191,10 +191,11 @@ static enum setpay_error set_aside(struct setpay_db *db, const json_t *args,
     struct setpay_store_restore restore;
     struct setpay_payout payout;
     struct setpay_id id;
+    const char *reason = NULL;
     bool known = false;
     SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
-    SETPAY_TRY(take_text(args, "reason", true, word.reason, sizeof word.reason, problem));
-    SETPAY_TRY(setpay_payout_reason_check(word.reason, problem));
+    SETPAY_TRY(setpay_json_arg_words(args, "reason", sizeof word.reason, &reason, problem));
+    memcpy(word.reason, reason, strlen(reason) + 1);
     SETPAY_TRY(setpay_store_last_restore(db, &restore));
     enum setpay_error error = setpay_payout_find(db, &id, &payout);
     if (error == SETPAY_E_NOT_FOUND)
@@ -258,8 +259,8 @@ static enum setpay_error undo(struct setpay_db *db, const json_t *args, struct t
     struct named *named = &telling->named;
     int64_t file = 0;
     SETPAY_TRY(read_which(args, &undoing.which, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &undoing.reason, problem));
-    SETPAY_TRY(setpay_payout_reason_check(undoing.reason, problem));
+    SETPAY_TRY(
+        setpay_json_arg_words(args, "reason", SETPAY_PAYOUT_REASON_SIZE, &undoing.reason, problem));
     SETPAY_TRY(find_named(db, args, &any, named, &file, problem));
     /* What stands in a file was not set aside. */
     SETPAY_TRY(setpay_json_arg_text(args, "reference", file != 0, &undoing.reference, problem));

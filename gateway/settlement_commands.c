@@ -172,11 +172,7 @@ enum setpay_error setpay_gateway_settlement_step_over(struct setpay_db *db, cons
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(read_date(args, "day", true, &day, &date, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
-    if (reason[0] == '\0' || strlen(reason) >= SETPAY_AHEAD_REASON_SIZE)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "reason: found %zu bytes, expected 1 to %d", strlen(reason),
-                                  SETPAY_AHEAD_REASON_SIZE - 1);
+    SETPAY_TRY(setpay_json_arg_words(args, "reason", SETPAY_AHEAD_REASON_SIZE, &reason, problem));
     enum setpay_error error = setpay_settlement_step_over(db, day, now_ms, reason, &count);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error,

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define REASON_MAX (SETPAY_WRITE_OFF_REASON_SIZE - 1)
-
 /* What is opened is only for the trial. */
 static bool opens_box(const struct setpay_vault *vault, enum setpay_vault_column column,
                       const struct setpay_id *xid, struct setpay_view box)
@@ -97,12 +95,8 @@ enum setpay_error setpay_gateway_give_up_read(const json_t *args,
     const char *const names[] = {give_up->what, "reason", "issuers", NULL};
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_int(args, give_up->what, true, 1, INT64_MAX, &give_up->id, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &give_up->reason, problem));
-    if (give_up->reason[0] == '\0' || strlen(give_up->reason) > REASON_MAX)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "reason: found %zu bytes, expected 1 to %d",
-                                  strlen(give_up->reason), REASON_MAX);
-    return SETPAY_OK;
+    return setpay_json_arg_words(args, "reason", SETPAY_WRITE_OFF_REASON_SIZE, &give_up->reason,
+                                 problem);
 }
 
 enum setpay_error setpay_gateway_give_up_check(const struct setpay_gateway_give_up *give_up,

@@ -515,6 +515,13 @@ const struct setpay_merchant_command *setpay_merchant_command_find(const char *n
     return setpay_merchant_shop_command_find(name);
 }
 
+void setpay_merchant_command_log(const struct setpay_merchant_command *command,
+                                 const json_t *result)
+{
+    if (command->run == setpay_merchant_command_settlement_forget)
+        setpay_merchant_log_settlement_forgotten(result);
+}
+
 struct setpay_order_links setpay_merchant_order_links(const struct setpay_config *config)
 {
     return (struct setpay_order_links){.public_host = setpay_config_text(config, "", "public_host"),
@@ -564,6 +571,7 @@ static void on_command_done(void *arg, enum setpay_error error)
 {
     struct running *running = arg;
     if (error == SETPAY_OK) {
+        setpay_merchant_command_log(running->command, running->result);
         setpay_control_reply(running->call, running->result);
     } else {
         json_decref(running->result);

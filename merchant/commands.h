@@ -46,6 +46,9 @@ struct setpay_merchant_command {
 
 /* NULL where there is none by that name. */
 const struct setpay_merchant_command *setpay_merchant_command_find(const char *name);
+/* After its commit, with what it has answered: the log is told what it is to know of it. */
+void setpay_merchant_command_log(const struct setpay_merchant_command *command,
+                                 const json_t *result);
 /* What pay links and pages of orders begin with: texts of the configuration. */
 struct setpay_order_links setpay_merchant_order_links(const struct setpay_config *config);
 /* The context of a service (its configuration has public_host and id). */

@@ -444,7 +444,10 @@ static enum setpay_error do_directly(struct setpay_service *service, const char 
                             .args = args,
                             .result = result,
                             .problem = problem};
-    return setpay_store_submit_wait(service->store, run_direct, &direct);
+    enum setpay_error error = setpay_store_submit_wait(service->store, run_direct, &direct);
+    if (error == SETPAY_OK)
+        setpay_merchant_command_log(direct.command, *result);
+    return error;
 }
 
 static enum setpay_error shape(const char *name, json_t *args, struct setpay_problem *problem)

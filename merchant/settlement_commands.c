@@ -80,24 +80,6 @@ static enum setpay_error read_id(const json_t *args, struct setpay_id *id,
     return SETPAY_OK;
 }
 
-/* It is shown on terminals. */
-static enum setpay_error read_reason(const json_t *args, const char **reason,
-                                     struct setpay_problem *problem)
-{
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, reason, problem));
-    size_t size = strlen(*reason);
-    bool is_plain = true;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)(*reason)[i], next = (unsigned char)(*reason)[i + 1];
-        is_plain = is_plain && c >= ' ' && c != 0x7f && !(c == 0xc2 && next < 0xa0);
-    }
-    if (size > 0 && size < SETPAY_SETTLEMENT_REASON_SIZE && is_plain)
-        return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_USAGE,
-                              "reason: expected 1 to %d bytes of text, without control characters",
-                              SETPAY_SETTLEMENT_REASON_SIZE - 1);
-}
-
 enum setpay_error setpay_merchant_command_settlement_accept(
     struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
     json_t **result, struct setpay_problem *problem)
@@ -108,7 +90,8 @@ enum setpay_error setpay_merchant_command_settlement_accept(
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(read_id(args, &accept.settlement, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "line", true, 1, INT32_MAX, &accept.line, problem));
-    SETPAY_TRY(read_reason(args, &accept.reason, problem));
+    SETPAY_TRY(setpay_json_arg_words(args, "reason", SETPAY_SETTLEMENT_REASON_SIZE, &accept.reason,
+                                     problem));
     SETPAY_TRY(setpay_merchant_settlement_accept(db, &accept, problem));
     *result =
         json_pack("{s:s, s:I, s:s}", "settlement_id", setpay_id_format(&accept.settlement, id),
@@ -140,19 +123,31 @@ enum setpay_error setpay_merchant_command_settlement_forget(
     (void)context;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(read_id(args, &settlement, problem));
-    SETPAY_TRY(read_reason(args, &reason, problem));
+    SETPAY_TRY(
+        setpay_json_arg_words(args, "reason", SETPAY_SETTLEMENT_REASON_SIZE, &reason, problem));
     SETPAY_TRY(
         explain(setpay_merchant_settlement_forget(db, &settlement, &forgotten), args, problem));
-    *result = json_pack("{s:s, s:s, s:s, s:I, s:I}", "settlement_id",
+    *result = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "settlement_id",
                         setpay_id_format(&settlement, id), "day", forgotten.day, "brand",
                         forgotten.brand, "rows", (json_int_t)forgotten.row_count, "judged_again",
-                        (json_int_t)forgotten.judged_count);
-    if (*result == NULL)
-        return SETPAY_E_NOMEM;
-    setpay_log(SETPAY_LOG_WARN, "settlement.forgotten", setpay_field_id("settlement", &settlement),
-               setpay_field_text("brand", forgotten.brand), setpay_field_text("day", forgotten.day),
-               setpay_field_int("rows", forgotten.row_count), setpay_field_text("reason", reason));
-    return SETPAY_OK;
+                        (json_int_t)forgotten.judged_count, "reason", reason);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+void setpay_merchant_log_settlement_forgotten(const json_t *result)
+{
+    struct setpay_id id = {{0}};
+    if (setpay_id_parse(text_of(result, "settlement_id"), &id) == SETPAY_OK)
+        setpay_log(SETPAY_LOG_WARN, "settlement.forgotten", setpay_field_id("settlement", &id),
+                   setpay_field_text("brand", text_of(result, "brand")),
+                   setpay_field_text("day", text_of(result, "day")),
+                   setpay_field_int("rows", json_integer_value(json_object_get(result, "rows"))),
+                   setpay_field_text("reason", text_of(result, "reason")));
 }
 
 /* ------------------------------------------------------------------ looking */

@@ -167,6 +167,30 @@ enum setpay_error setpay_json_arg_text(const json_t *args, const char *name, boo
     return SETPAY_OK;
 }
 
+/* Control characters are those of ASCII, and U+0080 to U+009F, of two bytes in UTF-8. */
+static bool is_one_line(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at < 0x20 || *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
+enum setpay_error setpay_json_arg_words(const json_t *args, const char *name, size_t size,
+                                        const char **value, struct setpay_problem *problem)
+{
+    const char *text = NULL;
+    char expected[64];
+
+    SETPAY_TRY(setpay_json_arg_text(args, name, true, &text, problem));
+    snprintf(expected, sizeof(expected), "words, of 1 to %zu bytes on one line", size - 1);
+    if (text[0] == '\0' || strlen(text) >= size || !is_one_line(text))
+        return wrong(problem, name, expected);
+    *value = text;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_json_arg_int(const json_t *args, const char *name, bool required,
                                       int64_t minimum, int64_t maximum, int64_t *value,
                                       struct setpay_problem *problem)

@@ -44,6 +44,11 @@ enum setpay_error setpay_json_parse_line(struct setpay_view line, json_t **json,
 enum setpay_error setpay_json_arg_text(const json_t *args, const char *name, bool required,
                                        const char **value, /* borrowed from args */
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* What a person says of it, such as a reason: required, on one line (no control character: it is
+ * shown on terminals), and with its end no longer than size bytes. */
+enum setpay_error setpay_json_arg_words(const json_t *args, const char *name, size_t size,
+                                        const char **value, /* borrowed from args */
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 enum setpay_error setpay_json_arg_int(const json_t *args, const char *name, bool required,
                                       int64_t minimum, int64_t maximum, int64_t *value,
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -75,15 +75,6 @@ enum setpay_error setpay_payout_check_clock(setpay_time_ms last_ms, setpay_time_
                                             : setpay_settlement_check_clock(last_ms, now_ms);
 }
 
-enum setpay_error setpay_payout_reason_check(const char *reason, struct setpay_problem *problem)
-{
-    if (reason[0] != '\0' && strlen(reason) < SETPAY_PAYOUT_REASON_SIZE && is_one_line(reason))
-        return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_INVALID,
-                              "reason: expected words, of 1 to %d bytes on one line",
-                              SETPAY_PAYOUT_REASON_SIZE - 1);
-}
-
 enum setpay_error setpay_payout_file_token(const struct setpay_payout_file *file,
                                            const struct setpay_payout *payouts, size_t count,
                                            struct setpay_id *token)

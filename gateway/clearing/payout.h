@@ -169,10 +169,6 @@ enum setpay_error setpay_payout_word_check(const struct setpay_payout_word *word
 enum setpay_error setpay_payout_check_clock(setpay_time_ms last_ms,
                                             setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
-/* Why a word is undone: words on one line, and not none. SETPAY_E_INVALID with words. */
-enum setpay_error setpay_payout_reason_check(const char *reason,
-                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
-
 /* The id of a file: computed of its currency, day and time and of what it pays. */
 enum setpay_error setpay_payout_file_token(const struct setpay_payout_file *file,
                                            const struct setpay_payout *payouts, size_t count,

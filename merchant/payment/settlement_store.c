@@ -103,9 +103,8 @@ static enum setpay_error insert_row(struct setpay_db *db, int64_t settlement_id,
         db, id,
         "INSERT INTO settlement_row (settlement_id, line, kind, step, xid, batch, amount_minor,"
         " fee_minor, code, date, event, differs, step_id, other_id, stands, cleared_minor,"
-        " cleared_by, is_over, accepted_ms, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-        "$10,"
-        " $11, $12, $13, $14, $15, 0, 0, 0, 0, '') RETURNING id",
+        " cleared_by, is_over, accepted_ms, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,"
+        " $10, $11, $12, $13, $14, $15, 0, 0, 0, 0, '') RETURNING id",
         SETPAY_DB_INT(settlement_id), SETPAY_DB_INT((int64_t)row->line), SETPAY_DB_INT(row->kind),
         SETPAY_DB_ID(&row->step), SETPAY_DB_ID(&row->xid), SETPAY_DB_INT(row->batch),
         SETPAY_DB_INT(row->amount_minor), SETPAY_DB_INT(row->fee_minor), SETPAY_DB_TEXT(row->code),

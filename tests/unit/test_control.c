@@ -559,6 +559,29 @@ static void a_stale_socket_is_replaced_only_under_the_lock(void **state)
     teardown(state);
 }
 
+/* A reason, say, which is shown on terminals. */
+static void words_are_on_one_line(void **state)
+{
+    static const char *const wrong[] = {"",        "12345678", "a\nb",    "a\tb",
+                                        "\x1b[2J", "a\x7f",    "\xc2\x9b"};
+    static const char *const right[] = {"1", "1234567", "two w.", "\xc3\xa9\xc2\xa0"};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong + sizeof right / sizeof *right; i++) {
+        struct setpay_problem problem = {{0}};
+        bool is_right = i >= sizeof wrong / sizeof *wrong;
+        const char *text = is_right ? right[i - sizeof wrong / sizeof *wrong] : wrong[i];
+        const char *value = NULL;
+        json_t *args = json_pack("{s:s}", "reason", text);
+        assert_int_equal(setpay_json_arg_words(args, "reason", 8, &value, &problem),
+                         is_right ? SETPAY_OK : SETPAY_E_USAGE);
+        if (is_right)
+            assert_string_equal(value, text);
+        else
+            assert_non_null(strstr(problem.text, "reason: expected words, of 1 to 7 bytes"));
+        json_decref(args);
+    }
+}
+
 int main(void)
 {
 #define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -577,6 +600,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_clock_moves_under_test, setup_testing, teardown),
         cmocka_unit_test_setup_teardown(points_are_counted_under_test, setup_testing, teardown),
         ON_SERVER(draining_takes_nothing_new),
+        cmocka_unit_test(words_are_on_one_line),
         cmocka_unit_test(nobody_there_is_said_in_words),
         cmocka_unit_test(a_stale_socket_is_replaced_only_under_the_lock),
     };
